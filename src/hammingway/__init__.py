@@ -1,0 +1,56 @@
+"""Learned binary codes and Hamming-space search.
+
+Names load on first use, so that ``import hammingway`` stays fast:
+
+>>> import hammingway as hw
+>>> hw.Codes.from_scores([[1.0, -1.0]])
+Codes(1 codes of 2 bits)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__all__ = [
+    "ITQ",
+    "Codes",
+    "FlatIndex",
+    "Hasher",
+    "Neighbors",
+    "PCAHash",
+    "RandomHyperplanes",
+    "Ranges",
+    "RotatedPCAHash",
+    "SignHash",
+    "SpectralHash",
+    "SupervisedITQ",
+    "__version__",
+    "load_hasher",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Codes": "hammingway.codes",
+    "FlatIndex": "hammingway.indexes",
+    "Neighbors": "hammingway.results",
+    "Ranges": "hammingway.results",
+    **dict.fromkeys(
+        ["Hasher", "ITQ", "PCAHash", "RandomHyperplanes", "RotatedPCAHash", "SignHash"]
+        + ["SpectralHash", "SupervisedITQ", "load_hasher"],
+        "hammingway.hashers",
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hammingway' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,86 @@
+"""Every error the package raises on purpose.
+
+::
+
+    HammingwayError
+    ├── InvalidInputError (ValueError)      a value is wrong: what was expected, what came, what to do
+    │   ├── ShapeError                      an array has the wrong shape
+    │   └── CodeWidthError                  codes of one width met an index of another
+    ├── FileFormatError (ValueError)        a file is truncated, damaged or of another kind
+    ├── ConfigError (ValueError)            a configuration has an unknown key or a wrong value
+    ├── UnknownNameError (LookupError)      no such hasher, index, data set, ...
+    ├── DuplicateNameError                  two distributions registered the same name
+    ├── DownloadError                       a data set could not be fetched or has a wrong checksum
+    └── MissingExtraError (ImportError)     a feature needs an optional dependency
+
+The command line prints any of them as one sentence and exits with code 2.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CodeWidthError",
+    "ConfigError",
+    "DownloadError",
+    "DuplicateNameError",
+    "FileFormatError",
+    "HammingwayError",
+    "InvalidInputError",
+    "MissingExtraError",
+    "ShapeError",
+    "UnknownNameError",
+]
+
+
+class HammingwayError(Exception):
+    """Base of every error raised on purpose; its message is one sentence with the remedy."""
+
+
+class InvalidInputError(HammingwayError, ValueError):
+    """An argument has a value that cannot be used."""
+
+
+class ShapeError(InvalidInputError):
+    """An array has the wrong number of dimensions, rows or columns."""
+
+
+class CodeWidthError(InvalidInputError):
+    """Codes of one width were handed to something that holds codes of another."""
+
+
+class FileFormatError(HammingwayError, ValueError):
+    """A file is truncated, damaged, or not of the format it was read as."""
+
+
+class ConfigError(HammingwayError, ValueError):
+    """A configuration has an unknown key or a value of the wrong type or range."""
+
+
+class UnknownNameError(HammingwayError, LookupError):
+    """A name is not registered; the message suggests the nearest ones."""
+
+
+class DuplicateNameError(HammingwayError):
+    """Two installed distributions register the same name."""
+
+
+class DownloadError(HammingwayError):
+    """A file could not be downloaded, or what came has the wrong checksum."""
+
+
+class MissingExtraError(HammingwayError, ImportError):
+    """A feature needs an optional dependency that is not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs an optional dependency; install it with: pip install 'hammingway[{extra}]'.")
+        self.extra = extra
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_missing_extra, (str(self), self.extra))
+
+
+def _rebuild_missing_extra(message: str, extra: str) -> MissingExtraError:
+    """Restore the error in another process, where only its message and extra arrive."""
+    error = MissingExtraError.__new__(MissingExtraError, message)
+    error.extra = extra
+    return error

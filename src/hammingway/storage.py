@@ -1,0 +1,141 @@
+"""Files that are either whole or absent: arrays and a JSON header in one safetensors file.
+
+No pickle anywhere. A file is written beside its final name, flushed to disk and renamed, so an
+interruption at any instant leaves the old file or the new one. Every array carries a BLAKE2b
+digest: a flipped byte is an error, never a wrong result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from hammingway.errors import FileFormatError
+
+__all__ = ["atomic_path", "atomic_writer", "digest", "read_arrays", "write_arrays"]
+
+FORMAT_VERSION = 1
+_HEADER_KEY = "hammingway"
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; on success it becomes ``path``, on any exception it is removed."""
+    final = Path(path)
+    descriptor, name = tempfile.mkstemp(dir=final.parent, prefix=f".{final.name}.", suffix=".part")
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        _give_usual_permissions(temporary)
+        _flush_to_disk(temporary)
+        temporary.replace(final)
+        _flush_to_disk(final.parent)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+@contextmanager
+def atomic_writer(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Give a binary file; its content appears under ``path`` whole, or not at all."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        yield file
+
+
+def write_arrays(
+    path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], *, kind: str, header: Mapping[str, Any]
+) -> None:
+    """Write ``arrays`` and a JSON-able ``header`` to ``path`` in one atomic step.
+
+    Parameters
+    ----------
+    kind : what the file holds ('hasher', 'codes', 'flat-index', ...); a reader of another kind refuses it.
+    """
+    ordered = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    envelope = {
+        "kind": kind,
+        "format_version": FORMAT_VERSION,
+        "header": dict(header),
+        "digests": {name: digest(array) for name, array in ordered.items()},
+    }
+    with atomic_path(path) as temporary:
+        save_file(ordered, temporary, metadata={_HEADER_KEY: json.dumps(envelope, sort_keys=True)})
+
+
+def read_arrays(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Return the arrays and header that :func:`write_arrays` wrote.
+
+    Raises
+    ------
+    FileNotFoundError : there is no such file.
+    FileFormatError : not such a file, of another kind or a newer format, or damaged.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, TypeError, ValueError) as error:
+        raise FileFormatError(f"{path} is not a readable Hammingway file: {error}.") from error
+    envelope = _envelope(metadata, path)
+    _check_kind(envelope, kind, path)
+    for name, expected in envelope["digests"].items():
+        if name not in arrays or digest(arrays[name]) != expected:
+            raise FileFormatError(f"{path} is damaged: array {name!r} does not match its checksum. Write it again.")
+    return arrays, envelope["header"]
+
+
+def digest(array: NDArray[Any]) -> str:
+    """Return ``b2:`` and a BLAKE2b digest of an array's dtype, shape and bytes."""
+    hasher = hashlib.blake2b(f"{array.dtype.str}{array.shape}".encode(), digest_size=16)
+    hasher.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return "b2:" + hasher.hexdigest()
+
+
+def _envelope(metadata: Mapping[str, str], path: str | os.PathLike[str]) -> dict[str, Any]:
+    try:
+        envelope = json.loads(metadata[_HEADER_KEY])
+    except (KeyError, json.JSONDecodeError) as error:
+        raise FileFormatError(f"{path} was not written by Hammingway: it has no header of ours.") from error
+    expected = {"kind": str, "format_version": int, "header": dict, "digests": dict}
+    if not isinstance(envelope, dict) or not all(isinstance(envelope.get(key), kind) for key, kind in expected.items()):
+        raise FileFormatError(f"{path} is damaged: its header is incomplete. Write it again.")
+    return envelope
+
+
+def _check_kind(envelope: Mapping[str, Any], kind: str, path: str | os.PathLike[str]) -> None:
+    if envelope["kind"] != kind:
+        raise FileFormatError(f"{path} holds a {envelope['kind']}; a {kind} was expected.")
+    if envelope["format_version"] > FORMAT_VERSION:
+        raise FileFormatError(
+            f"{path} has format version {envelope['format_version']}; this version of Hammingway reads up to "
+            f"{FORMAT_VERSION}. Upgrade Hammingway."
+        )
+
+
+def _give_usual_permissions(path: Path) -> None:
+    """Replace mkstemp's owner-only permissions by what the process's umask allows."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod(0o666 & ~umask)
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
