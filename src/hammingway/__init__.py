@@ -36,11 +36,15 @@ _HOMES = {
     "FlatIndex": "hammingway.indexes",
     "Neighbors": "hammingway.results",
     "Ranges": "hammingway.results",
-    **dict.fromkeys(
-        ["Hasher", "ITQ", "PCAHash", "RandomHyperplanes", "RotatedPCAHash", "SignHash"]
-        + ["SpectralHash", "SupervisedITQ", "load_hasher"],
-        "hammingway.hashers",
-    ),
+    "Hasher": "hammingway.hashers",
+    "ITQ": "hammingway.hashers",
+    "PCAHash": "hammingway.hashers",
+    "RandomHyperplanes": "hammingway.hashers",
+    "RotatedPCAHash": "hammingway.hashers",
+    "SignHash": "hammingway.hashers",
+    "SpectralHash": "hammingway.hashers",
+    "SupervisedITQ": "hammingway.hashers",
+    "load_hasher": "hammingway.hashers",
 }
 
 

@@ -36,7 +36,8 @@ class Neighbors:
     def __post_init__(self) -> None:
         if self.ids.ndim != 2 or self.ids.shape != self.distances.shape:
             raise ShapeError(
-                f"ids and distances must share one shape (n_queries, k); got {self.ids.shape} and {self.distances.shape}."
+                "ids and distances must share one shape (n_queries, k); "
+                f"got {self.ids.shape} and {self.distances.shape}."
             )
 
     def __len__(self) -> int:

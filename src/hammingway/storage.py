@@ -1,8 +1,8 @@
 """Files that are either whole or absent: arrays and a JSON header in one safetensors file.
 
 No pickle anywhere. A file is written beside its final name, flushed to disk and renamed, so an
-interruption at any instant leaves the old file or the new one. Every array carries a BLAKE2b
-digest: a flipped byte is an error, never a wrong result.
+interruption at any instant leaves the old file or the new one. Every array and the header carry a
+BLAKE2b digest: a flipped byte is an error, never a wrong result.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from hammingway.errors import FileFormatError
+from hammingway.errors import FileFormatError, InvalidInputError
 
 __all__ = ["atomic_path", "atomic_writer", "digest", "read_arrays", "write_arrays"]
 
 FORMAT_VERSION = 1
 _HEADER_KEY = "hammingway"
+_CHECKSUM_KEY = "hammingway.checksum"
 
 
 @contextmanager
@@ -61,17 +62,23 @@ def write_arrays(
 
     Parameters
     ----------
+    arrays : bool, integer or float arrays of any shape; stored in C order and native byte order.
     kind : what the file holds ('hasher', 'codes', 'flat-index', ...); a reader of another kind refuses it.
+
+    Raises
+    ------
+    InvalidInputError : an array of another type (objects, strings, complex numbers).
     """
-    ordered = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    ordered = {name: _storable(name, array) for name, array in arrays.items()}
     envelope = {
         "kind": kind,
         "format_version": FORMAT_VERSION,
         "header": dict(header),
         "digests": {name: digest(array) for name, array in ordered.items()},
     }
+    text = json.dumps(envelope, sort_keys=True)
     with atomic_path(path) as temporary:
-        save_file(ordered, temporary, metadata={_HEADER_KEY: json.dumps(envelope, sort_keys=True)})
+        save_file(ordered, temporary, metadata={_HEADER_KEY: text, _CHECKSUM_KEY: _text_digest(text)})
 
 
 def read_arrays(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -92,8 +99,8 @@ def read_arrays(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, N
         raise FileFormatError(f"{path} is not a readable Hammingway file: {error}.") from error
     envelope = _envelope(metadata, path)
     _check_kind(envelope, kind, path)
-    for name, expected in envelope["digests"].items():
-        if name not in arrays or digest(arrays[name]) != expected:
+    for name in sorted(envelope["digests"].keys() | arrays.keys()):
+        if name not in arrays or digest(arrays[name]) != envelope["digests"].get(name):
             raise FileFormatError(f"{path} is damaged: array {name!r} does not match its checksum. Write it again.")
     return arrays, envelope["header"]
 
@@ -105,11 +112,27 @@ def digest(array: NDArray[Any]) -> str:
     return "b2:" + hasher.hexdigest()
 
 
+def _storable(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return ``array`` in C order and native byte order, its shape kept (0-d too)."""
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise InvalidInputError(f"array {name!r} must be bool, integer or float to be stored; got {array.dtype}.")
+    return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
+
+
+def _text_digest(text: str) -> str:
+    return "b2:" + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 def _envelope(metadata: Mapping[str, str], path: str | os.PathLike[str]) -> dict[str, Any]:
+    if _HEADER_KEY not in metadata:
+        raise FileFormatError(f"{path} was not written by Hammingway: it has no header of ours.")
+    text = metadata[_HEADER_KEY]
+    if metadata.get(_CHECKSUM_KEY) != _text_digest(text):
+        raise FileFormatError(f"{path} is damaged: its header does not match its checksum. Write it again.")
     try:
-        envelope = json.loads(metadata[_HEADER_KEY])
-    except (KeyError, json.JSONDecodeError) as error:
-        raise FileFormatError(f"{path} was not written by Hammingway: it has no header of ours.") from error
+        envelope = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise FileFormatError(f"{path} is damaged: its header is not JSON. Write it again.") from error
     expected = {"kind": str, "format_version": int, "header": dict, "digests": dict}
     if not isinstance(envelope, dict) or not all(isinstance(envelope.get(key), kind) for key, kind in expected.items()):
         raise FileFormatError(f"{path} is damaged: its header is incomplete. Write it again.")
