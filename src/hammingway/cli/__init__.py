@@ -1,0 +1,1 @@
+"""The command ``hammingway``: parse, call the library, print. One file a command."""

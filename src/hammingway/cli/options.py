@@ -1,0 +1,154 @@
+"""Options and parameter types that several commands share."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from hammingway.errors import UnknownNameError
+from hammingway.suggest import did_you_mean
+
+__all__ = [
+    "BITS",
+    "InputFile",
+    "KeyValue",
+    "OutputFile",
+    "RegisteredName",
+    "force_option",
+    "json_option",
+    "key_option",
+    "param_option",
+    "seed_option",
+    "threads_option",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+BITS = click.IntRange(1, 4096)
+_FORCE = "hammingway.cli.force"
+
+
+class InputFile(click.Path):
+    """An existing, readable file, given as a Path."""
+
+    name = "file"
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+
+class OutputFile(click.Path):
+    """A file to be written: its folder must exist, and it must not, unless ``--force`` was given.
+
+    Checked before any work, so that an hour of it is not lost to a misspelt folder.
+    """
+
+    name = "file"
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, or fail with the remedy."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.parent.is_dir():
+            self.fail(f"the folder {str(path.parent)!r} does not exist; create it first.", param, ctx)
+        if path.exists() and not path.is_file():
+            self.fail(f"{str(path)!r} is not a regular file; choose another path.", param, ctx)
+        if path.exists() and not (ctx is not None and ctx.meta.get(_FORCE)):
+            self.fail(f"{str(path)!r} exists; add --force to replace it.", param, ctx)
+        return path
+
+
+class RegisteredName(click.ParamType[str]):
+    """A name in the registry; an unknown one fails with the nearest names."""
+
+    name = "name"
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name, or fail with a suggestion."""
+        from hammingway import registry
+
+        known = registry.names(self.kind)
+        if value not in known:
+            self.fail(
+                str(UnknownNameError(f"No {self.kind} named {value!r}. {did_you_mean(value, known)}")), param, ctx
+            )
+        return value
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        """Return the registered names that begin as typed."""
+        from click.shell_completion import CompletionItem
+
+        from hammingway import registry
+
+        return [CompletionItem(name) for name in registry.names(self.kind) if name.startswith(incomplete)]
+
+
+class KeyValue(click.ParamType[tuple[str, Any]]):
+    """``key=value``, the value a JSON number, true, false, null, or else text."""
+
+    name = "key=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        """Return (key, value)."""
+        key, equals, text = str(value).partition("=")
+        if not equals or not key.isidentifier():
+            self.fail(f"{value!r} is not of the form key=value, as in n_iterations=50.", param, ctx)
+        try:
+            return key, json.loads(text)
+        except json.JSONDecodeError:
+            return key, text
+
+
+def force_option(command: F) -> F:
+    """Add ``--force``; every OutputFile of the command obeys it."""
+
+    def remember(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+        ctx.meta[_FORCE] = value
+
+    return click.option(
+        "--force",
+        is_flag=True,
+        is_eager=True,  # decided before any OutputFile is looked at
+        expose_value=False,
+        callback=remember,
+        help="Replace outputs that exist; without it they are left alone and the command refuses to run.",
+    )(command)
+
+
+def json_option(command: F) -> F:
+    """Add ``--json`` as ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, for programs.")(command)
+
+
+def key_option(command: F) -> F:
+    """Add ``--key``."""
+    text = "Which array of an HDF5 file, or column of a parquet file, holds the vectors."
+    return click.option("--key", metavar="NAME", help=text)(command)
+
+
+def param_option(command: F) -> F:
+    """Add ``--param``, repeatable, as ``params``: a tuple of (key, value)."""
+    text = "A parameter of the hasher, as in n_iterations=50; may be given several times."
+    return click.option("--param", "params", type=KeyValue(), multiple=True, help=text)(command)
+
+
+def seed_option(command: F) -> F:
+    """Add ``--seed``."""
+    text = "Seed of everything random; the same seed gives the same codes."
+    return click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help=text)(command)
+
+
+def threads_option(command: F) -> F:
+    """Add ``--threads`` as ``n_threads``."""
+    text = "Threads to search with; all cores this process may use if not given. Results do not depend on it."
+    return click.option("--threads", "n_threads", type=click.IntRange(min=1), help=text)(command)

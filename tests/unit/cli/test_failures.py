@@ -1,0 +1,128 @@
+"""Failures become one sentence and an exit code; bugs keep their traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from hammingway.cli.failures import CommandError, Interrupted, one_sentence
+from hammingway.cli.main import LazyGroup
+from hammingway.errors import InvalidInputError, MissingExtraError
+
+
+def raised_as_sentence(error: BaseException) -> str:
+    with pytest.raises(CommandError) as caught, one_sentence():
+        raise error
+    assert caught.value.exit_code == 2
+    assert caught.value.__cause__ is error
+    assert "\n" not in caught.value.message
+    return caught.value.message
+
+
+def test_library_error_keeps_its_sentence():
+    assert raised_as_sentence(InvalidInputError("k must be >= 1; got 0.")) == "k must be >= 1; got 0."
+
+
+def test_library_error_over_two_lines_becomes_one():
+    assert raised_as_sentence(InvalidInputError("k must be >= 1;\n   got 0.")) == "k must be >= 1; got 0."
+
+
+def test_missing_extra_names_the_pip_command():
+    assert "pip install 'hammingway[data]'" in raised_as_sentence(MissingExtraError("reading HDF5", "data"))
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOENT, "check the path"),
+        (errno.EACCES, "ask its owner for access"),
+        (errno.EISDIR, "give the path of a file"),
+        (errno.ENOTDIR, "check the path"),
+        (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "free some space"),
+        (errno.EROFS, "writable disk"),
+        (errno.EFBIG, "limit on file sizes"),
+        (errno.ENAMETOOLONG, "shorter path"),
+    ],
+)
+def test_errors_of_the_file_system_name_the_file_the_reason_and_the_remedy(number, remedy):
+    sentence = raised_as_sentence(OSError(number, os.strerror(number), "some/file.npy"))
+    assert sentence.startswith(f"some/file.npy: {os.strerror(number)}; ")
+    assert remedy in sentence
+
+
+def test_error_without_a_file_name_says_the_reason():
+    assert raised_as_sentence(OSError(errno.ENOSPC, "No space left on device")).startswith("No space left on device; ")
+
+
+def test_file_not_found_raised_with_a_sentence_of_its_own_keeps_it():
+    assert raised_as_sentence(FileNotFoundError("a.npy: no such file.")) == "a.npy: no such file."
+
+
+def test_memory_error_of_numpy_says_how_much_was_wanted():
+    with pytest.raises(CommandError, match=r"Unable to allocate .*; use fewer rows"), one_sentence():
+        np.empty((2**31, 2**31), dtype=np.int8)
+
+
+def test_bare_memory_error_has_a_remedy():
+    assert raised_as_sentence(MemoryError()) == (
+        "Not enough memory; use fewer rows or fewer bits, or a larger machine."
+    )
+
+
+def test_usage_error_points_to_the_help_of_its_command():
+    ctx = click.Context(click.Command("fit"), info_name="fit")
+    assert raised_as_sentence(click.UsageError("Wrong.", ctx)) == "Wrong. See 'fit --help'."
+
+
+def test_keyboard_interrupt_exits_with_130():
+    with pytest.raises(Interrupted) as caught, one_sentence():
+        raise KeyboardInterrupt
+    assert caught.value.exit_code == 130
+
+
+@pytest.mark.parametrize(
+    "bug", [ValueError("a bug"), KeyError("a bug"), OSError(errno.EBADF, "a bug"), ZeroDivisionError()]
+)
+def test_bugs_pass_unchanged(bug):
+    with pytest.raises(type(bug)) as caught, one_sentence():
+        raise bug
+    assert caught.value is bug
+
+
+def test_broken_pipe_is_left_to_click_which_is_quiet_about_it():
+    with pytest.raises(BrokenPipeError), one_sentence():
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+def group_failing_with(error: BaseException) -> LazyGroup:
+    group = LazyGroup(homes={}, name="hammingway")
+
+    @click.command()
+    def command() -> None:
+        raise error
+
+    group.get_command = lambda ctx, name: command
+    return group
+
+
+def test_failure_goes_to_stderr_and_leaves_stdout_to_programs():
+    result = CliRunner().invoke(group_failing_with(InvalidInputError("It is wrong.")), ["fail"])
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", "Error: It is wrong.\n")
+
+
+def test_interrupt_prints_one_line():
+    result = CliRunner().invoke(group_failing_with(KeyboardInterrupt()), ["fail"])
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert result.stderr == "Error: Interrupted; unfinished outputs were removed.\n"
+
+
+def test_bug_keeps_its_traceback():
+    result = CliRunner().invoke(group_failing_with(RuntimeError("a bug")), ["fail"])
+    assert isinstance(result.exception, RuntimeError)
+    assert result.exc_info[2] is not None
