@@ -1,0 +1,163 @@
+"""Benchmark runs as frozen data: one run, and the plan (a TOML file) that unfolds into many."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from typing import Annotated, Any
+
+import msgspec
+
+from hammingway.bench.truth import MetricName
+from hammingway.config import Config, fingerprint, read_toml
+from hammingway.errors import ConfigError
+
+__all__ = ["Component", "DataSpec", "PlanSpec", "RunSpec", "read_plan"]
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+Natural = Annotated[int, msgspec.Meta(ge=0)]
+Bits = Annotated[int, msgspec.Meta(ge=1, le=4096)]
+
+
+class Component(Config, frozen=True, kw_only=True):
+    """A registered contestant and its parameters.
+
+    Parameters
+    ----------
+    name : registry name, such as 'itq' or 'flat'.
+    params : keyword arguments handed to its constructor.
+    """
+
+    name: str
+    params: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Name and parameters as one legend entry.
+
+        >>> Component(name="itq", params={"n_iter": 3}).label
+        'itq(n_iter=3)'
+        """
+        params = ", ".join(f"{key}={value}" for key, value in sorted(self.params.items()))
+        return f"{self.name}({params})" if params else self.name
+
+
+class DataSpec(Config, frozen=True, kw_only=True):
+    """Which vectors, and how they are split into queries and database.
+
+    Parameters
+    ----------
+    dataset : a registered data set name, or the name of a file below the data folder.
+    protocol : named split of a registered data set; its default if not given. Not for files.
+    labels : file of one label a row, below the data folder. Not for registered data sets.
+    n_queries : rows of a file held out as queries.
+    n_database : rows of a file kept as database, the last of the seeded permutation; all the rest if not given.
+    split_seed : seeds the permutation ``numpy.random.default_rng(split_seed).permutation(n)`` of a file's
+        rows; the first ``n_queries`` of it are the queries.
+    metric : what the exact neighbours are nearest by.
+    """
+
+    dataset: str
+    protocol: str | None = None
+    labels: str | None = None
+    n_queries: Positive = 1000
+    n_database: Positive | None = None
+    split_seed: Natural = 0
+    metric: MetricName = "euclidean"
+
+
+class RunSpec(Config, frozen=True, kw_only=True):
+    """One benchmark run; everything that decides its result, and nothing else.
+
+    Parameters
+    ----------
+    data : vectors, split and float metric.
+    hasher, index : registered contestants.
+    n_bits : bits a code.
+    k : results returned a query, and the end of the recall curve.
+    n_true : exact neighbours a query that count as found.
+    seed : ``random_state`` of the hasher.
+    repeats : times each search is timed; every timing is kept.
+    """
+
+    data: DataSpec
+    hasher: Component
+    n_bits: Bits
+    index: Component = Component(name="flat")
+    k: Positive = 100
+    n_true: Positive = 10
+    seed: Natural = 0
+    repeats: Positive = 5
+
+    @property
+    def run_id(self) -> str:
+        """Return ``b2:`` and a digest of every field: equal for equal specs, in any process."""
+        return fingerprint(self)
+
+
+class PlanSpec(Config, frozen=True, kw_only=True):
+    """A grid of runs over one data set.
+
+    Parameters
+    ----------
+    data, index, k, n_true, repeats : as in :class:`RunSpec`.
+    hashers : contestants, each run at every width and seed.
+    n_bits : widths, in bits.
+    seeds : seeds; each is a run of its own.
+    title : heading of the report.
+
+    Examples
+    --------
+    >>> plan = PlanSpec(
+    ...     data=DataSpec(dataset="digits"), hashers=(Component(name="lsh"), Component(name="itq")), n_bits=(16, 32)
+    ... )
+    >>> [(run.hasher.name, run.n_bits) for run in plan.runs()]
+    [('lsh', 16), ('lsh', 32), ('itq', 16), ('itq', 32)]
+    """
+
+    data: DataSpec
+    hashers: tuple[Component, ...]
+    n_bits: tuple[Bits, ...]
+    seeds: tuple[Natural, ...] = (0,)
+    index: Component = Component(name="flat")
+    k: Positive = 100
+    n_true: Positive = 10
+    repeats: Positive = 5
+    title: str = ""
+
+    def runs(self) -> tuple[RunSpec, ...]:
+        """Return every run: hashers, then widths, then seeds, each once.
+
+        Raises
+        ------
+        ConfigError : nothing to run, or one combination stands twice in the plan.
+        """
+        grid = itertools.product(self.hashers, self.n_bits, self.seeds)
+        runs = tuple(self._run(hasher, n_bits, seed) for hasher, n_bits, seed in grid)
+        if not runs:
+            raise ConfigError("the plan has nothing to run: give at least one hasher, one width and one seed.")
+        if len({run.run_id for run in runs}) < len(runs):
+            raise ConfigError("the plan lists a hasher, width or seed twice; remove the repetition.")
+        return runs
+
+    def _run(self, hasher: Component, n_bits: int, seed: int) -> RunSpec:
+        return RunSpec(
+            data=self.data,
+            hasher=hasher,
+            n_bits=n_bits,
+            index=self.index,
+            k=self.k,
+            n_true=self.n_true,
+            seed=seed,
+            repeats=self.repeats,
+        )
+
+
+def read_plan(path: str | os.PathLike[str]) -> PlanSpec:
+    """Return the plan in a TOML file.
+
+    Raises
+    ------
+    ConfigError : unreadable, not TOML, an unknown key (with a suggestion) or a wrong value.
+    """
+    return read_toml(PlanSpec, path)

@@ -1,0 +1,1 @@
+"""What a person reads of benchmark records: tables and one HTML file that works offline."""
