@@ -1,0 +1,95 @@
+"""The bit-plane layout: where a slot's bits lie, and the checks every backend relies on.
+
+Slot ``s`` is lane ``s % 512`` of block ``s // 512``. Plane ``j`` of a block is 512 bits, eight
+uint64 words: bit ``lane % 64`` of word ``lane // 64`` is bit ``j`` of that lane's code. The live
+plane has the same form; a lane without its live bit is never found.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hammingway.codes import MAX_BITS
+from hammingway.errors import CodeWidthError, InvalidInputError, ShapeError
+
+__all__ = ["LANES", "WORDS", "check_ids", "check_planes", "check_rows", "check_slots", "count_of", "threads_of"]
+
+LANES = 512
+WORDS = LANES // 64
+
+
+def check_array(name: str, array: NDArray[Any], dtype: type, ndim: int) -> None:
+    """Raise unless ``array`` is a C-contiguous ndarray of this dtype and number of dimensions."""
+    if not isinstance(array, np.ndarray) or array.dtype != dtype:
+        got = getattr(array, "dtype", type(array).__name__)
+        raise InvalidInputError(f"{name} must be a {np.dtype(dtype).name} array; got {got}.")
+    if array.ndim != ndim:
+        raise ShapeError(f"{name} must have {ndim} dimensions; got shape {array.shape}.")
+    if not array.flags.c_contiguous:
+        raise InvalidInputError(f"{name} must be C-contiguous; pass numpy.ascontiguousarray({name}).")
+
+
+def check_planes(planes: NDArray[np.uint64], live: NDArray[np.uint64] | None = None) -> int:
+    """Return ``n_bits`` of ``planes``, uint64 (n_blocks, n_bits, 8), after checking it and ``live`` (n_blocks, 8)."""
+    check_array("planes", planes, np.uint64, 3)
+    n_bits = int(planes.shape[1])
+    if planes.shape[2] != WORDS or not 1 <= n_bits <= MAX_BITS:
+        raise ShapeError(f"planes must have shape (n_blocks, 1 to {MAX_BITS} bits, {WORDS}); got {planes.shape}.")
+    if live is not None:
+        check_array("live", live, np.uint64, 2)
+        if live.shape != (len(planes), WORDS):
+            raise ShapeError(f"live must have shape {(len(planes), WORDS)}, one plane a block; got {live.shape}.")
+    return n_bits
+
+
+def check_rows(name: str, packed: NDArray[np.uint8], n_bits: int) -> NDArray[np.uint8]:
+    """Return packed rows, uint8 (n, ceil(n_bits / 8)), C-contiguous, their pad bits zero."""
+    if not isinstance(packed, np.ndarray) or packed.dtype != np.uint8:
+        got = getattr(packed, "dtype", type(packed).__name__)
+        raise InvalidInputError(f"{name} must be packed codes, a uint8 array; got {got}.")
+    n_bytes = -(-n_bits // 8)
+    if packed.ndim != 2 or packed.shape[1] != n_bytes:
+        raise CodeWidthError(f"{name} of {n_bits}-bit codes must have shape (n, {n_bytes}); got {packed.shape}.")
+    if n_bits % 8 and np.any(packed[:, -1] >> (n_bits % 8)):
+        raise InvalidInputError(f"{name} has a bit set past the {n_bits}th; pad bits must be 0.")
+    return np.ascontiguousarray(packed)
+
+
+def check_slots(slots: NDArray[np.int64], n_blocks: int) -> NDArray[np.int64]:
+    """Return ``slots``, int64 (n,), each inside ``n_blocks`` blocks."""
+    slots = np.ascontiguousarray(slots)
+    check_array("slots", slots, np.int64, 1)
+    if len(slots) and not 0 <= slots.min() <= slots.max() < n_blocks * LANES:
+        raise InvalidInputError(f"slots must lie in 0 to {n_blocks * LANES - 1}; got {slots.min()} to {slots.max()}.")
+    return slots
+
+
+def check_ids(ids: NDArray[np.int64] | None, n_blocks: int) -> NDArray[np.int64] | None:
+    """Return ``ids``, int64 with at least one entry a slot, padded so that the last block is whole."""
+    if ids is None:
+        return None
+    ids = np.ascontiguousarray(ids)
+    check_array("ids", ids, np.int64, 1)
+    if len(ids) <= (n_blocks - 1) * LANES:
+        raise ShapeError(f"ids must name every slot of {n_blocks} blocks of {LANES}; got {len(ids)} ids.")
+    return ids
+
+
+def count_of(name: str, value: int, least: int) -> int:
+    """Return ``value`` as an int, or raise if it is not a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InvalidInputError(f"{name} must be a whole number of at least {least}; got {value!r}.")
+    return int(value)
+
+
+def threads_of(n_threads: int | None) -> int:
+    """Return ``n_threads``, or as many as the process may use cores if it is None."""
+    if n_threads is not None:
+        return count_of("n_threads", n_threads, 1)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
