@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,7 +24,7 @@ from safetensors.numpy import save_file
 
 from hammingway.errors import FileFormatError, InvalidInputError
 
-__all__ = ["atomic_path", "atomic_writer", "digest", "read_arrays", "write_arrays"]
+__all__ = ["atomic_path", "atomic_writer", "digest", "read_arrays", "read_kind", "write_arrays"]
 
 FORMAT_VERSION = 1
 _HEADER_KEY = "hammingway"
@@ -77,7 +78,7 @@ def write_arrays(
         "digests": {name: digest(array) for name, array in ordered.items()},
     }
     text = json.dumps(envelope, sort_keys=True)
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, _system_errors(path):
         save_file(ordered, temporary, metadata={_HEADER_KEY: text, _CHECKSUM_KEY: _text_digest(text)})
 
 
@@ -105,6 +106,23 @@ def read_arrays(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, N
     return arrays, envelope["header"]
 
 
+def read_kind(path: str | os.PathLike[str]) -> str | None:
+    """Return what kind of file :func:`write_arrays` wrote, from its header alone; None for any other file.
+
+    Raises
+    ------
+    FileNotFoundError : there is no such file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file.")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+        return str(_envelope(metadata, path)["kind"])
+    except (SafetensorError, FileFormatError):
+        return None
+
+
 def digest(array: NDArray[Any]) -> str:
     """Return ``b2:`` and a BLAKE2b digest of an array's dtype, shape and bytes."""
     hasher = hashlib.blake2b(f"{array.dtype.str}{array.shape}".encode(), digest_size=16)
@@ -121,6 +139,18 @@ def _storable(name: str, array: NDArray[Any]) -> NDArray[Any]:
 
 def _text_digest(text: str) -> str:
     return "b2:" + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@contextmanager
+def _system_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Raise the OSError (disk full, ...) that safetensors tells of only in its message."""
+    try:
+        yield
+    except SafetensorError as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), os.fspath(path)) from error
 
 
 def _envelope(metadata: Mapping[str, str], path: str | os.PathLike[str]) -> dict[str, Any]:
