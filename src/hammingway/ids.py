@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hammingway.errors import InvalidInputError, ShapeError
 
-__all__ = ["MAX_ID", "check_ids", "check_unique", "name_some"]
+__all__ = ["MAX_ID", "check_code_ids", "check_ids", "name_some"]
 
 MAX_ID = int(np.iinfo(np.int64).max)
 
@@ -38,19 +38,27 @@ def check_ids(ids: ArrayLike) -> NDArray[np.int64]:
     return np.ascontiguousarray(array, dtype=np.int64)
 
 
-def check_unique(ids: NDArray[np.int64]) -> None:
-    """Raise InvalidInputError if an id occurs twice.
+def check_code_ids(ids: ArrayLike, n_codes: int) -> NDArray[np.int64]:
+    """Return ``ids`` as int64 (n_codes,), or raise if they are not as many, distinct ids.
+
+    Raises
+    ------
+    ShapeError : not one id a code.
+    InvalidInputError : not integers, out of range, or given twice.
 
     Examples
     --------
-    >>> check_unique(np.array([4, 2, 9]))
+    >>> check_code_ids([4, 2], n_codes=2)
+    array([4, 2])
     """
-    if np.all(ids[1:] > ids[:-1]):
-        return
-    ordered = np.sort(ids)
+    checked = check_ids(ids)
+    if len(checked) != n_codes:
+        raise ShapeError(f"{n_codes} codes need {n_codes} ids; got {len(checked)}.")
+    ordered = np.sort(checked)
     repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if repeated.size:
         raise InvalidInputError(f"ids must be distinct; {name_some(repeated)} given more than once.")
+    return checked
 
 
 def name_some(ids: NDArray[np.int64], *, n_named: int = 5) -> str:

@@ -1,0 +1,8 @@
+"""Search among binary codes: exact, with ties by id, on any number of threads."""
+
+from __future__ import annotations
+
+from hammingway.indexes.base import Index
+from hammingway.indexes.flat import FlatIndex
+
+__all__ = ["FlatIndex", "Index"]

@@ -1,0 +1,139 @@
+"""What every index offers, and the checks of what is handed to one."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hammingway.codes import Codes, check_n_bits
+from hammingway.errors import CodeWidthError, InvalidInputError
+from hammingway.results import Neighbors, Ranges
+
+__all__ = ["Index", "check_codes", "check_k", "check_n_threads", "check_radius"]
+
+
+class Index(ABC):
+    """Codes under ids, searched by Hamming distance; results are sorted by (distance, id).
+
+    A plugin subclasses this, registers the class under the entry-point group
+    ``hammingway.indexes`` and runs :func:`hammingway.testing.check_index` over it.
+
+    Parameters
+    ----------
+    n_bits : bits a code, 1 to 4096; codes of another width are refused with CodeWidthError.
+
+    Attributes
+    ----------
+    exact : True promises the answer of a linear scan; False says that neighbours may be missed.
+
+    Notes
+    -----
+    Ids are int64 from 0 to 2^63 - 1, each given once. Any number of threads may search an index
+    while none changes it.
+    """
+
+    exact: ClassVar[bool]
+
+    def __init__(self, n_bits: int) -> None:
+        self._n_bits = check_n_bits(n_bits)
+
+    @property
+    def n_bits(self) -> int:
+        """Bits a code."""
+        return self._n_bits
+
+    @property
+    @abstractmethod
+    def size_bytes(self) -> int:
+        """Bytes the index holds in memory, room to grow included."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return how many codes can be found."""
+
+    @abstractmethod
+    def add(self, codes: Codes, ids: ArrayLike | None = None) -> Self:
+        """Add ``codes`` and return the index.
+
+        Parameters
+        ----------
+        ids : integers (n,), one a code, new and distinct; without them, the numbers after the
+            largest id that was ever given, from 0.
+
+        Raises
+        ------
+        CodeWidthError, ShapeError, InvalidInputError : and nothing was added.
+        """
+
+    @abstractmethod
+    def search(self, queries: Codes, k: int) -> Neighbors:
+        """Return the ``k`` nearest codes of each query; -1 and ``n_bits + 1`` fill what is not there."""
+
+    @abstractmethod
+    def search_radius(self, queries: Codes, radius: int) -> Ranges:
+        """Return all codes at a distance of at most ``radius`` bits from each query."""
+
+    @abstractmethod
+    def remove(self, ids: ArrayLike) -> int:
+        """Remove the codes of ``ids`` and return how many there were.
+
+        Raises
+        ------
+        InvalidInputError : an id is unknown; nothing was removed.
+        """
+
+    @abstractmethod
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the index to ``path``, whole or not at all."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Return the index that :meth:`save` wrote; it answers as the saved one did.
+
+        Raises
+        ------
+        FileNotFoundError : there is no such file.
+        FileFormatError : the file is damaged, of another kind or of a newer version.
+        """
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self)} codes of {self.n_bits} bits)"
+
+
+def check_codes(codes: Codes, n_bits: int, *, what: str = "codes") -> None:
+    """Raise unless ``codes`` are Codes of ``n_bits`` bits; ``what`` names them in the message."""
+    if not isinstance(codes, Codes):
+        raise InvalidInputError(
+            f"{what} must be hammingway.Codes; got {type(codes).__name__}. Use hasher.encode or Codes.from_bits."
+        )
+    if codes.n_bits != n_bits:
+        raise CodeWidthError(
+            f"{what} have {codes.n_bits} bits; this index holds {n_bits}-bit codes. "
+            "Encode them with the hasher that built the index."
+        )
+
+
+def check_k(k: object) -> int:
+    """Return ``k`` as an int, or raise InvalidInputError unless it is a whole number from 1."""
+    return _check_whole_number(k, "k", least=1)
+
+
+def check_radius(radius: object) -> int:
+    """Return ``radius`` as an int, or raise InvalidInputError unless it is a whole number of bits from 0."""
+    return _check_whole_number(radius, "radius", least=0)
+
+
+def check_n_threads(n_threads: object) -> int | None:
+    """Return ``n_threads`` as an int or None (all cores), or raise InvalidInputError."""
+    return None if n_threads is None else _check_whole_number(n_threads, "n_threads", least=1)
+
+
+def _check_whole_number(value: object, name: str, *, least: int) -> int:
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < least:
+        raise InvalidInputError(f"{name} must be a whole number from {least}; got {value!r}.")
+    return int(value)

@@ -1,0 +1,227 @@
+"""The exact index: every query meets every code, on bit planes."""
+
+from __future__ import annotations
+
+import os
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hammingway import kernels
+from hammingway.codes import Codes
+from hammingway.errors import InvalidInputError
+from hammingway.ids import check_code_ids, check_ids, name_some
+from hammingway.indexes import flat_file
+from hammingway.indexes.base import Index, check_codes, check_k, check_n_threads, check_radius
+from hammingway.indexes.id_map import IdMap
+from hammingway.indexes.plane_store import PlaneStore
+from hammingway.results import Neighbors, Ranges
+
+__all__ = ["FlatIndex"]
+
+
+class FlatIndex(Index):
+    """Exact Hamming search by a scan of bit planes, vectorised and on several threads.
+
+    Memory is ``n_bits / 8`` bytes a code, in blocks of 512 codes; ids that count up from 0 take
+    none, ids of your own and a look-up table for them 24 to 40 bytes each. Removal clears a bit;
+    once removed codes outnumber the others the index is rewritten without them, so removing takes
+    constant time a code on average.
+
+    Parameters
+    ----------
+    n_bits : bits a code, 1 to 4096.
+    n_threads : threads of a search; None for all cores the process may use. The result never depends on it.
+
+    Examples
+    --------
+    >>> database = Codes.from_bits([[0, 0, 0], [1, 1, 1], [0, 1, 1]])
+    >>> index = FlatIndex(3).add(database)
+    >>> index.search(Codes.from_bits([[1, 1, 0]]), k=2)
+    Neighbors(ids=array([[1, 0]]), distances=array([[1, 2]], dtype=int32))
+    >>> index.remove([1])
+    1
+    >>> index
+    FlatIndex(2 codes of 3 bits)
+    """
+
+    exact: ClassVar[bool] = True
+
+    def __init__(self, n_bits: int, *, n_threads: int | None = None) -> None:
+        super().__init__(n_bits)
+        self.n_threads = check_n_threads(n_threads)
+        self._store = PlaneStore(self.n_bits)
+        self._id_map = IdMap()
+
+    def __len__(self) -> int:
+        return self._store.n_live
+
+    def __contains__(self, code_id: object) -> bool:
+        """Return whether a code with this id can be found."""
+        if isinstance(code_id, bool | np.bool_) or not isinstance(code_id, int | np.integer):
+            return False
+        if not 0 <= code_id < self._id_map.next_id:
+            return False
+        return bool(self._slots(np.array([code_id], np.int64))[0] >= 0)
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """Ids of all codes, int64 (n,), ascending."""
+        return np.sort(self._id_map.of(self._store.live_slots()))
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes the index holds in memory, room to grow and removed codes included."""
+        return self._store.size_bytes + self._id_map.size_bytes
+
+    def add(self, codes: Codes, ids: ArrayLike | None = None) -> Self:
+        """Add ``codes`` and return the index.
+
+        Parameters
+        ----------
+        codes : n codes of the index's width.
+        ids : integers (n,) from 0 to 2^63 - 1, distinct and not in the index; without them, the
+            numbers after the largest id that was ever given, from 0.
+
+        Raises
+        ------
+        CodeWidthError : codes of another width.
+        ShapeError : not one id a code.
+        InvalidInputError : an id that is negative, given twice, or in the index already.
+            After any of these, nothing was added.
+        """
+        check_codes(codes, self.n_bits)
+        named = None if ids is None else self._checked_new_ids(ids, len(codes))
+        if not len(codes):
+            return self
+        if named is None:
+            self._id_map.check_room(len(codes))
+        elif self._id_map.continues(named):
+            named = None
+        elif self._id_map.stored is None:
+            self._id_map.begin_storing(self._store.live_slots())
+        self._store.append(codes.packed)
+        self._id_map.append(len(codes), named)
+        return self
+
+    def search(self, queries: Codes, k: int) -> Neighbors:
+        """Return the ``k`` nearest codes of each query, sorted by (distance, id).
+
+        Parameters
+        ----------
+        queries : n_queries codes of the index's width.
+        k : neighbours a query, from 1; where the index holds fewer, id -1 at distance ``n_bits + 1`` fills up.
+
+        Raises
+        ------
+        CodeWidthError : queries of another width.
+        InvalidInputError : k is not a whole number from 1.
+        """
+        check_codes(queries, self.n_bits, what="queries")
+        k = check_k(k)
+        ids = np.full((len(queries), k), -1, np.int64)
+        distances = np.full((len(queries), k), self.n_bits + 1, np.int32)
+        n_found = min(k, len(self))
+        if n_found and len(queries):
+            store, keys = self._store, self._id_map.keys
+            slots, found = kernels.top_k(
+                store.planes, store.live, queries.packed, n_found, ids=keys, n_threads=self.n_threads
+            )
+            ids[:, :n_found], distances[:, :n_found] = self._id_map.of(slots), found
+        return Neighbors(ids, distances)
+
+    def search_radius(self, queries: Codes, radius: int) -> Ranges:
+        """Return all codes within ``radius`` bits of each query, that distance included, sorted by (distance, id).
+
+        Parameters
+        ----------
+        queries : n_queries codes of the index's width.
+        radius : largest distance in bits, from 0; above ``n_bits`` it returns every code.
+
+        Raises
+        ------
+        CodeWidthError : queries of another width.
+        InvalidInputError : radius is not a whole number from 0.
+        """
+        check_codes(queries, self.n_bits, what="queries")
+        radius = min(check_radius(radius), self.n_bits)
+        if not len(self) or not len(queries):
+            return Ranges(np.empty(0, np.int64), np.empty(0, np.int32), np.zeros(len(queries) + 1, np.int64))
+        store, keys = self._store, self._id_map.keys
+        slots, distances, offsets = kernels.within(
+            store.planes, store.live, queries.packed, radius, ids=keys, n_threads=self.n_threads
+        )
+        return Ranges(self._id_map.of(slots), distances, offsets)
+
+    def remove(self, ids: ArrayLike) -> int:
+        """Remove the codes of ``ids`` and return how many there were; an id listed twice counts once.
+
+        Raises
+        ------
+        InvalidInputError : an id is not in the index; nothing was removed.
+        """
+        slots = self._known_slots(np.unique(check_ids(ids)))
+        self._store.kill(slots)
+        self._id_map.forget(slots)
+        n_dead = self._store.n_slots - len(self)
+        if n_dead > max(len(self), kernels.LANES):
+            self._compact()
+        return len(slots)
+
+    def reconstruct(self, ids: ArrayLike) -> Codes:
+        """Return the codes of ``ids``, in that order.
+
+        Raises
+        ------
+        InvalidInputError : an id is not in the index.
+        """
+        return Codes(self._store.rows(self._known_slots(check_ids(ids))), self.n_bits)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the index to ``path``, whole or not at all; removed codes are left out."""
+        slots = self._store.live_slots()
+        if len(slots) == self._store.n_slots:
+            flat_file.write(path, self._store, self._id_map)
+        else:
+            flat_file.write(path, self._store.compacted(slots), self._id_map.compacted(slots))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> Self:
+        """Return the index that :meth:`save` wrote; it answers, and numbers what is added, as the saved one did.
+
+        Raises
+        ------
+        FileNotFoundError : there is no such file.
+        FileFormatError : the file is damaged, of another kind or of a newer version.
+        """
+        store, id_map = flat_file.read(path)
+        index = cls(store.n_bits, n_threads=n_threads)
+        index._store, index._id_map = store, id_map
+        return index
+
+    def _compact(self) -> None:
+        """Give back the memory of removed codes."""
+        slots = self._store.live_slots()
+        self._store, self._id_map = self._store.compacted(slots), self._id_map.compacted(slots)
+
+    def _checked_new_ids(self, ids: ArrayLike, n: int) -> NDArray[np.int64]:
+        named = check_code_ids(ids, n)
+        known = named[self._slots(named) >= 0]
+        if known.size:
+            raise InvalidInputError(f"{name_some(known)} already in the index; remove or choose others.")
+        return named
+
+    def _known_slots(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        slots = self._slots(ids)
+        unknown = ids[slots < 0]
+        if unknown.size:
+            raise InvalidInputError(f"{name_some(unknown)} not in the index of {len(self)} codes; see its ids.")
+        return slots
+
+    def _slots(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the slot of each id's code; -1 where the index has none."""
+        slots = self._id_map.find(ids)
+        known = np.flatnonzero(slots >= 0)
+        slots[known[~self._store.is_live(slots[known])]] = -1
+        return slots

@@ -1,0 +1,113 @@
+"""Codes in bit-plane blocks, growing at the end; a removed code only loses its live bit."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hammingway import kernels
+
+__all__ = ["PlaneStore"]
+
+_GROWTH = 1.5
+_COPY_ROWS = 128 * kernels.LANES
+
+
+class PlaneStore:
+    """Slots numbered from 0, 512 to a block; each holds a code or is dead.
+
+    Parameters
+    ----------
+    n_bits : bits a code.
+
+    Attributes
+    ----------
+    n_slots : slots given out so far, dead ones among them.
+    n_live : slots that hold a code.
+    """
+
+    def __init__(self, n_bits: int) -> None:
+        self.n_bits = n_bits
+        self.n_slots = 0
+        self.n_live = 0
+        self._planes = np.zeros((0, n_bits, kernels.LANES // 64), np.uint64)
+        self._live = np.zeros((0, kernels.LANES // 64), np.uint64)
+
+    @classmethod
+    def from_arrays(cls, planes: NDArray[np.uint64], live: NDArray[np.uint64], n_slots: int) -> Self:
+        """Return a store over ``planes`` and ``live``, writable and exactly ``n_slots`` long; not copied."""
+        store = cls(planes.shape[1])
+        store._planes, store._live, store.n_slots = planes, live, n_slots
+        store.n_live = int(np.bitwise_count(live).sum())
+        return store
+
+    @property
+    def n_blocks(self) -> int:
+        """Blocks in use."""
+        return -(-self.n_slots // kernels.LANES)
+
+    @property
+    def planes(self) -> NDArray[np.uint64]:
+        """Bit planes of the blocks in use, uint64 (n_blocks, n_bits, 8)."""
+        return self._planes[: self.n_blocks]
+
+    @property
+    def live(self) -> NDArray[np.uint64]:
+        """Live planes of the blocks in use, uint64 (n_blocks, 8)."""
+        return self._live[: self.n_blocks]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of all blocks, those kept for growth too."""
+        return self._planes.nbytes + self._live.nbytes
+
+    def append(self, packed: NDArray[np.uint8]) -> None:
+        """Put codes, uint8 (n, ceil(n_bits / 8)), into the next slots."""
+        if not len(packed):
+            return
+        self._reserve(self.n_slots + len(packed))
+        kernels.write_rows(self._planes, self._live, packed, self.n_slots)
+        self.n_slots += len(packed)
+        self.n_live += len(packed)
+
+    def rows(self, slots: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the codes in ``slots``, uint8 (len(slots), ceil(n_bits / 8))."""
+        return kernels.read_rows(self.planes, slots)
+
+    def is_live(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return whether each of ``slots``, all under ``n_slots``, holds a code."""
+        words = self._live.reshape(-1)[slots >> 6]
+        return (words >> (slots & 63).astype(np.uint64) & np.uint64(1)).astype(np.bool_)
+
+    def kill(self, slots: NDArray[np.int64]) -> None:
+        """Clear the live bits of ``slots``, which are live and distinct."""
+        masks = ~(np.uint64(1) << (slots & 63).astype(np.uint64))
+        np.bitwise_and.at(self._live.reshape(-1), slots >> 6, masks)
+        self.n_live -= len(slots)
+
+    def live_slots(self) -> NDArray[np.int64]:
+        """Return the slots that hold a code, int64 (n_live,), ascending."""
+        little_endian = self.live.astype("<u8", copy=False)
+        return np.flatnonzero(np.unpackbits(little_endian.view(np.uint8).reshape(-1), bitorder="little"))
+
+    def compacted(self, slots: NDArray[np.int64]) -> Self:
+        """Return a store of its own memory whose slots 0, 1, ... hold the codes of ``slots``."""
+        store = type(self)(self.n_bits)
+        store._reserve(len(slots))
+        for start in range(0, len(slots), _COPY_ROWS):
+            store.append(self.rows(slots[start : start + _COPY_ROWS]))
+        return store
+
+    def _reserve(self, n_slots: int) -> None:
+        """Make room for ``n_slots``: exactly at first, by half as much again later, so appends stay cheap."""
+        capacity = len(self._planes)
+        needed = -(-n_slots // kernels.LANES)
+        if needed <= capacity:
+            return
+        n_blocks = max(needed, int(capacity * _GROWTH))
+        planes = np.zeros((n_blocks, *self._planes.shape[1:]), np.uint64)
+        live = np.zeros((n_blocks, *self._live.shape[1:]), np.uint64)
+        planes[: self.n_blocks], live[: self.n_blocks] = self.planes, self.live
+        self._planes, self._live = planes, live
