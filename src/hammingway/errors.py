@@ -5,6 +5,7 @@
     HammingwayError
     ├── InvalidInputError (ValueError)      a value is wrong: what was expected, what came, what to do
     │   ├── ShapeError                      an array has the wrong shape
+    │   ├── NotNumericError (TypeError)     an array holds strings or objects where numbers are needed
     │   └── CodeWidthError                  codes of one width met an index of another
     ├── FileFormatError (ValueError)        a file is truncated, damaged or of another kind
     ├── ConfigError (ValueError)            a configuration has an unknown key or a wrong value
@@ -27,6 +28,7 @@ __all__ = [
     "HammingwayError",
     "InvalidInputError",
     "MissingExtraError",
+    "NotNumericError",
     "ShapeError",
     "UnknownNameError",
 ]
@@ -42,6 +44,10 @@ class InvalidInputError(HammingwayError, ValueError):
 
 class ShapeError(InvalidInputError):
     """An array has the wrong number of dimensions, rows or columns."""
+
+
+class NotNumericError(InvalidInputError, TypeError):
+    """An array holds strings, dates or other objects where numbers are needed."""
 
 
 class CodeWidthError(InvalidInputError):
