@@ -94,7 +94,7 @@ def distance_counts(
     relevant: tuple[ArrayLike, ArrayLike] | ArrayLike,
     *,
     own_rows: ArrayLike | None = None,
-    chunk_bytes: int = 64 << 20,
+    chunk_bytes: int = 16 << 20,
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> DistanceCounts:
@@ -112,7 +112,7 @@ def distance_counts(
         one label; or integers (n_queries, n_true): the exact neighbours as rows of the database.
     own_rows : int (n_queries,), the database row that is the query itself and is left out of its
         ranking, or -1; None when no query is in the database.
-    chunk_bytes : memory for one block of distances, in bytes, > 0.
+    chunk_bytes : memory for one block of distances, in bytes, > 0; small blocks stay in the cache.
     n_threads : threads of the kernel; None for all cores the process may use.
     progress : told the number of queries done after each block of them.
 

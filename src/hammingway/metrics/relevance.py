@@ -60,8 +60,7 @@ class SameLabel:
                 row_counts += np.bincount(row[start:stop], minlength=len(row_counts))
 
     def of_pairs(self, queries: NDArray[np.intp], database_rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-        same: NDArray[np.bool_] = np.equal(self.query_classes[queries], self.database_classes[database_rows])
-        return same
+        return np.asarray(self.query_classes[queries] == self.database_classes[database_rows])
 
 
 class SharedLabel:
@@ -84,8 +83,7 @@ class SharedLabel:
 
     def of_pairs(self, queries: NDArray[np.intp], database_rows: NDArray[np.intp]) -> NDArray[np.bool_]:
         both = (self.query_indicator[queries] > 0) & (self.database_indicator[database_rows] > 0)
-        shared: NDArray[np.bool_] = both.any(axis=1)
-        return shared
+        return np.asarray(both.any(axis=1))
 
 
 class TruthIds:
@@ -105,8 +103,8 @@ class TruthIds:
         np.add.at(counts[rows], (queries, found), 1)
 
     def of_pairs(self, queries: NDArray[np.intp], database_rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-        listed: NDArray[np.bool_] = (self.truth[queries] == database_rows[:, np.newaxis]).any(axis=1)
-        return listed
+        listed = self.truth[queries] == database_rows[:, np.newaxis]
+        return np.asarray(listed.any(axis=1))
 
 
 def as_relevance(relevant: object, n_queries: int, n_database: int) -> Relevance:
