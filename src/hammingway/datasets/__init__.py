@@ -1,0 +1,1 @@
+"""Data sets by name, retrieval protocols, and files of vectors."""
