@@ -1,0 +1,48 @@
+"""Hashers whose scores are a linear map of the centred vector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hammingway.errors import InvalidInputError
+from hammingway.hashers.base import Hasher, LearnedArray
+from hammingway.hashers.fixed_point import FixedPointProduct
+
+__all__ = ["LinearHasher", "check_enough_features"]
+
+
+class LinearHasher(Hasher):
+    """Base of the linear hashers: score = (x - mean) · weights.
+
+    Attributes
+    ----------
+    mean_ : float64 (n_features,), subtracted from every vector.
+    weights_ : float32 (n_features, n_bits), one direction a bit.
+    """
+
+    learned_arrays: ClassVar[Mapping[str, LearnedArray]] = {
+        "mean_": (np.float64, ("n_features",)),
+        "weights_": (np.float32, ("n_features", "n_bits")),
+    }
+    mean_: NDArray[np.float64]
+    weights_: NDArray[np.float32]
+
+    def _prepare(self) -> None:
+        self._product = FixedPointProduct(self.weights_, self.mean_)
+
+    def _project(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._product(rows)
+
+
+def check_enough_features(hasher: Hasher, n_features: int) -> int:
+    """Return ``n_bits``, which a hasher on principal directions cannot have more of than features."""
+    if hasher.n_bits > n_features:
+        raise InvalidInputError(
+            f"{type(hasher).__name__} takes one direction a bit, so n_bits={hasher.n_bits} is too many for data of "
+            f"n_features = {n_features}; use RandomHyperplanes [lsh] or SpectralHash [sh], or fewer bits."
+        )
+    return hasher.n_bits

@@ -1,0 +1,80 @@
+"""Random hyperplanes: the hash that learns nothing, and the baseline of all that learn."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hammingway.errors import InvalidInputError
+from hammingway.hashers.base import DEFAULT_TRAINING_ROWS
+from hammingway.hashers.linear import LinearHasher
+from hammingway.hashers.moments import summarise
+from hammingway.hashers.rows import TrainingRows
+
+__all__ = ["RandomHyperplanes"]
+
+
+class RandomHyperplanes(LinearHasher):
+    """Signs of the projections on random Gaussian directions; any number of bits.
+
+    Two vectors at angle θ differ in a bit with probability θ/π (Charikar 2002, section 3), so the Hamming
+    distance estimates the angle.
+
+    Parameters
+    ----------
+    n_bits : bits a code, 1 to 4096; may exceed the number of features.
+    random_state : int, RandomState or None; draws the directions.
+    max_training_rows : rows read to check the data and, with ``center``, to find the mean.
+    center : subtract the training mean first. Hyperplanes through the origin split data that lie far
+        from it badly, for example pixels, which are never negative.
+
+    Attributes
+    ----------
+    mean_ : float64 (n_features,), the training mean, or zeros without ``center``.
+    weights_ : float32 (n_features, n_bits), unit columns.
+
+    References
+    ----------
+    M. Charikar, "Similarity estimation techniques from rounding algorithms", STOC 2002, equation for the
+    random hyperplane hash, h_r(u) = 1 if r·u >= 0. Deviates: a score of exactly zero gives 0; directions
+    are scaled to unit length, which changes no bit and makes the score the distance to the hyperplane;
+    ``center`` is an addition.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(size=(50, 16)).astype(np.float16)
+    >>> RandomHyperplanes(256, random_state=0).fit(X).encode(X)
+    Codes(50 codes of 256 bits)
+    """
+
+    registry_name = "lsh"
+
+    def __init__(
+        self,
+        n_bits: int = 64,
+        *,
+        random_state: int | np.random.RandomState | None = None,
+        max_training_rows: int | None = DEFAULT_TRAINING_ROWS,
+        center: bool = False,
+    ) -> None:
+        super().__init__(n_bits, random_state=random_state, max_training_rows=max_training_rows)
+        self.center = center
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if not isinstance(self.center, bool | np.bool_):
+            raise InvalidInputError(f"center must be True or False; got {self.center!r}.")
+
+    def _fit(self, rows: TrainingRows, y: ArrayLike | None, rng: np.random.RandomState) -> None:
+        rows.work.plan(len(rows))
+        columns = summarise(rows.blocks)
+        self.mean_ = columns.mean if self.center else np.zeros(rows.n_features)
+        self.weights_ = _unit_directions(rng, rows.n_features, self.n_bits_)
+
+
+def _unit_directions(rng: np.random.RandomState, n_features: int, n_bits: int) -> NDArray[np.float32]:
+    # One row of numbers a bit: the first k bits of a longer code are the code of k bits.
+    directions = rng.standard_normal((n_bits, n_features))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return np.ascontiguousarray(directions.T, dtype=np.float32)

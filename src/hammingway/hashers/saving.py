@@ -1,0 +1,151 @@
+"""Fitted hashers as files: registry name, parameters and learned arrays; never pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hammingway import registry
+from hammingway.errors import FileFormatError, InvalidInputError, UnknownNameError
+from hammingway.hashers.base import Hasher
+from hammingway.storage import digest, read_arrays, write_arrays
+
+__all__ = ["fingerprint", "load_hasher", "save_hasher"]
+
+_KIND = "hasher"
+
+
+def save_hasher(hasher: Hasher, path: str | os.PathLike[str]) -> None:
+    """Write a fitted hasher to ``path`` in one atomic step; see :meth:`Hasher.save`."""
+    name = type(hasher).registry_name
+    if name not in registry.names("hashers") or registry.load("hashers", name) is not type(hasher):
+        raise InvalidInputError(
+            f"{type(hasher).__name__} is not what is registered as {name!r}, so it could not be loaded again; register "
+            "it as an entry point of the group hammingway.hashers."
+        )
+    write_arrays(path, _arrays(hasher), kind=_KIND, header=_header(hasher))
+
+
+def load_hasher(path: str | os.PathLike[str]) -> Hasher:
+    """Return the fitted hasher that :meth:`Hasher.save` wrote to ``path``.
+
+    Raises
+    ------
+    FileNotFoundError : there is no such file.
+    FileFormatError : not a hasher's file, damaged, of an unknown hasher, or with arrays that do not fit.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, numpy as np
+    >>> from hammingway.hashers import RandomHyperplanes, load_hasher
+    >>> hasher = RandomHyperplanes(8, random_state=0).fit(np.eye(4))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     hasher.save(pathlib.Path(folder, "lsh.hasher"))
+    ...     load_hasher(pathlib.Path(folder, "lsh.hasher")).fingerprint() == hasher.fingerprint()
+    True
+    """
+    arrays, header = read_arrays(path, kind=_KIND)
+    _check_header(header, path)
+    hasher = _construct(header, path)
+    _set_learned(hasher, arrays, path)
+    try:
+        hasher._check_parameters()
+        if hasher._resolve_n_bits(hasher.n_features_in_) != hasher.n_bits_:
+            raise InvalidInputError(f"the parameters do not give codes of {hasher.n_bits_} bits.")
+        hasher._check_learned()
+    except InvalidInputError as error:
+        raise FileFormatError(f"{path} is damaged: {error}") from error
+    hasher._prepare()
+    return hasher
+
+
+def fingerprint(hasher: Hasher) -> str:
+    """Return ``b2:`` and a BLAKE2b digest of class, parameters, width and learned arrays."""
+    described = {
+        "class": type(hasher).__name__,
+        "header": _header(hasher),
+        "arrays": {name: digest(array) for name, array in _arrays(hasher).items()},
+    }
+    canonical = json.dumps(described, sort_keys=True).encode()
+    return "b2:" + hashlib.blake2b(canonical, digest_size=16).hexdigest()
+
+
+def _arrays(hasher: Hasher) -> dict[str, NDArray[Any]]:
+    return {name: getattr(hasher, name) for name in type(hasher).learned_arrays}
+
+
+def _header(hasher: Hasher) -> dict[str, Any]:
+    names = getattr(hasher, "feature_names_in_", None)
+    return {
+        "hasher": type(hasher).registry_name,
+        "parameters": {name: _plain(name, value) for name, value in hasher.get_params(deep=False).items()},
+        "n_features": int(hasher.n_features_in_),
+        "n_bits": int(hasher.n_bits_),
+        "feature_names": None if names is None else [str(name) for name in names],
+    }
+
+
+def _plain(name: str, value: object) -> bool | int | float | str | None:
+    """Return a parameter as JSON holds it; a generator object has no lasting value and becomes None."""
+    if isinstance(value, np.random.RandomState):
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise InvalidInputError(f"parameter {name} is a {type(value).__name__}; only plain values can be saved.")
+
+
+def _check_header(header: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    kinds = {"hasher": str, "parameters": dict, "n_features": int, "n_bits": int}
+    wrong = [key for key, kind in kinds.items() if not isinstance(header.get(key), kind)]
+    names = header.get("feature_names")
+    if names is not None and not (isinstance(names, list) and len(names) == header.get("n_features")):
+        wrong.append("feature_names")
+    if wrong:
+        raise FileFormatError(f"{path} is damaged: its header has no valid {', '.join(wrong)}. Write it again.")
+
+
+def _construct(header: Mapping[str, Any], path: str | os.PathLike[str]) -> Hasher:
+    try:
+        kind = registry.load("hashers", header["hasher"])
+    except UnknownNameError as error:
+        raise FileFormatError(f"{path} needs a hasher that is not installed: {error}") from error
+    unknown = set(header["parameters"]) - set(kind._get_param_names())
+    if unknown:
+        raise FileFormatError(
+            f"{path} has parameters that {kind.__name__} does not know: {', '.join(sorted(unknown))}. "
+            "It may come from a newer version; upgrade Hammingway."
+        )
+    hasher: Hasher = kind(**header["parameters"])
+    hasher.n_features_in_ = header["n_features"]
+    hasher.n_bits_ = header["n_bits"]
+    if header.get("feature_names") is not None:
+        hasher.feature_names_in_ = np.array(header["feature_names"], dtype=object)
+    return hasher
+
+
+def _set_learned(hasher: Hasher, arrays: Mapping[str, NDArray[Any]], path: str | os.PathLike[str]) -> None:
+    sizes = {"n_features": hasher.n_features_in_, "n_bits": hasher.n_bits_}
+    for name, (dtype, dimensions) in type(hasher).learned_arrays.items():
+        if name not in arrays:
+            raise FileFormatError(f"{path} is damaged: array {name!r} is missing. Write it again.")
+        array = arrays[name]
+        fits = array.ndim == len(dimensions) and all(
+            size == sizes.setdefault(dimension, size) for dimension, size in zip(dimensions, array.shape, strict=True)
+        )
+        if not fits or array.dtype != dtype:
+            expected = ", ".join(f"{dimension} = {sizes.get(dimension, 'any')}" for dimension in dimensions)
+            raise FileFormatError(
+                f"{path} is damaged: array {name!r} is {array.dtype} {array.shape}; {np.dtype(dtype)} ({expected}) was "
+                "expected. Write it again."
+            )
+        if not np.all(np.isfinite(array)):
+            raise FileFormatError(f"{path} is damaged: array {name!r} holds NaN or infinity. Write it again.")
+        setattr(hasher, name, array)
