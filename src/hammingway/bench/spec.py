@@ -49,16 +49,20 @@ class DataSpec(Config, frozen=True, kw_only=True):
     ----------
     dataset : a registered data set name, or the name of a file below the data folder.
     protocol : named split of a registered data set; its default if not given. Not for files.
-    labels : file of one label a row, below the data folder. Not for registered data sets.
-    n_queries : rows of a file held out as queries.
-    n_database : rows of a file kept as database, the last of the seeded permutation; all the rest if not given.
-    split_seed : seeds the permutation ``numpy.random.default_rng(split_seed).permutation(n)`` of a file's
-        rows; the first ``n_queries`` of it are the queries.
+    key : which array of an HDF5 file, or column of a parquet file, holds the vectors. Only for files, as all below.
+    labels : file of one label a row, below the data folder: .npy, or text with one a line.
+    n_queries : rows held out as queries.
+    n_database : None: the queries are a sample drawn with ``split_seed`` and all other rows the database, as
+        :func:`hammingway.datasets.from_vectors` does. A number: the rows are permuted by
+        ``numpy.random.default_rng(split_seed)``, the first ``n_queries`` are the queries and the last
+        ``n_database`` the database.
+    split_seed : of that choice.
     metric : what the exact neighbours are nearest by.
     """
 
     dataset: str
     protocol: str | None = None
+    key: str | None = None
     labels: str | None = None
     n_queries: Positive = 1000
     n_database: Positive | None = None

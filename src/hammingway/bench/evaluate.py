@@ -1,0 +1,196 @@
+"""One run of a plan: fit, encode, search, and what each cost and found.
+
+What is timed: ``fit`` once on the training rows; ``encode`` once on the database rows, from vectors in
+memory to packed codes; ``search`` for all queries at once and for single queries, every repeat
+kept, after one search that is not timed. Encoding the queries is not part of the search.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hammingway import registry
+from hammingway.bench.data import data_facts
+from hammingway.bench.machine import describe_machine
+from hammingway.bench.quality import code_health, label_quality, recall_quality
+from hammingway.bench.spec import Component, PlanSpec, RunSpec
+from hammingway.bench.store import Costs, DataFacts, Record, RecordStore
+from hammingway.bench.truth import exact_neighbors
+from hammingway.codes import Codes
+from hammingway.datasets.retrieval import RetrievalData
+from hammingway.errors import ConfigError, InvalidInputError
+from hammingway.indexes.base import Index
+from hammingway.progress import Progress
+from hammingway.suggest import did_you_mean
+
+__all__ = ["Setting", "prepare", "run", "run_plan"]
+
+SINGLE_QUERIES = 100
+
+T = TypeVar("T")
+
+Steps = Callable[[str, int, int], None]
+"""Called as ``steps(what, done, total)``: what is being done, and how far it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """What all runs over one data set share.
+
+    Parameters
+    ----------
+    data : queries, database, training rows, labels.
+    facts : sizes and digest of ``data``.
+    truth : int64 (n_queries, n_true), each query's exact nearest database rows.
+    machine : hardware and versions.
+    """
+
+    data: RetrievalData
+    facts: DataFacts
+    truth: NDArray[np.int64]
+    machine: dict[str, Any]
+
+
+def prepare(data: RetrievalData, plan: PlanSpec, *, progress: Progress | None = None) -> Setting:
+    """Return the exact neighbours of ``data`` in the plan's metric, and all else that its runs share.
+
+    Raises
+    ------
+    ConfigError : the plan asks for more neighbours than the database has rows.
+    """
+    if plan.n_true > len(data.database):
+        raise ConfigError(f"n_true is {plan.n_true}; the database has only {len(data.database)} rows.")
+    truth, _ = exact_neighbors(data.queries, data.database, plan.n_true, metric=plan.data.metric, progress=progress)
+    return Setting(data, data_facts(data), truth, describe_machine())
+
+
+def run_plan(
+    plan: PlanSpec,
+    setting: Setting,
+    store: RecordStore | None = None,
+    *,
+    on_record: Callable[[Record], None] | None = None,
+    steps: Steps | None = None,
+) -> list[Record]:
+    """Return one record a run of ``plan``; runs already in ``store`` are not measured again.
+
+    Parameters
+    ----------
+    store : where new records are appended, each as soon as it is measured.
+    on_record : told of each record, old or new, in the order of the plan.
+    steps : told what is being done.
+    """
+    known = {(record.run_id, record.data.digest): record for record in store} if store else {}
+    records = []
+    specs = plan.runs()
+    for number, spec in enumerate(specs):
+        record = known.get((spec.run_id, setting.facts.digest))
+        if record is None:
+            if steps is not None:
+                steps(f"{spec.hasher.label} at {spec.n_bits} bits", number, len(specs))
+            record = run(spec, setting)
+            if store is not None:
+                store.append(record)
+        records.append(record)
+        if on_record is not None:
+            on_record(record)
+    return records
+
+
+def run(spec: RunSpec, setting: Setting) -> Record:
+    """Return the record of one run; one that the hasher refuses (too many bits, no labels) says why.
+
+    Raises
+    ------
+    UnknownNameError, ConfigError : no such hasher or index, or it has no such parameter.
+    """
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    hasher = _make(spec.hasher, "hashers", n_bits=spec.n_bits, random_state=spec.seed)
+    if hasher.supervised and setting.data.training_labels is None:
+        return _refused(spec, setting, started, "it learns from labels and the data has none")
+    try:
+        _, fit_seconds = _timed(partial(hasher.fit, setting.data.training, setting.data.training_labels))
+    except InvalidInputError as error:
+        return _refused(spec, setting, started, str(error))
+    database, encode_seconds = _timed(partial(hasher.encode, setting.data.database))
+    queries = hasher.encode(setting.data.queries)
+    index = _make(spec.index, "indexes", n_bits=database.n_bits).add(database)
+    found = index.search(queries, min(spec.k, len(database)))
+    batch_seconds, single_seconds = _search_timings(index, queries, spec)
+    quality, curves = recall_quality(found.ids, setting.truth, k=spec.k)
+    if setting.data.query_labels is not None:
+        labels = (setting.data.query_labels, setting.data.database_labels)
+        by_label, label_curves = label_quality(queries, database, labels)
+        quality, curves = quality | by_label, curves | label_curves
+    return Record(
+        run_id=spec.run_id,
+        spec=spec,
+        status="measured",
+        data=setting.facts,
+        environment=setting.machine,
+        started_at=started,
+        quality=quality,
+        curves=curves,
+        health=code_health(database),
+        costs=Costs(
+            fit_seconds=fit_seconds,
+            encode_seconds=encode_seconds,
+            encode_rows=len(database),
+            batch_seconds=batch_seconds,
+            batch_queries=len(queries),
+            single_seconds=single_seconds,
+            code_bytes=database.packed.shape[1],
+            index_bytes=index.size_bytes,
+        ),
+    )
+
+
+def _refused(spec: RunSpec, setting: Setting, started: str, reason: str) -> Record:
+    return Record(
+        run_id=spec.run_id,
+        spec=spec,
+        status="refused",
+        data=setting.facts,
+        environment=setting.machine,
+        started_at=started,
+        reason=reason,
+    )
+
+
+def _search_timings(
+    index: Index, queries: Codes, spec: RunSpec
+) -> tuple[tuple[float, ...], tuple[tuple[float, ...], ...]]:
+    """Return the seconds of each repeat of the whole batch, and of each repeat of each single query."""
+    singles = [queries[number : number + 1] for number in range(min(SINGLE_QUERIES, len(queries)))]
+    index.search(queries[:1], spec.k)
+    batch, single = [], []
+    for _ in range(spec.repeats):
+        batch.append(_timed(partial(index.search, queries, spec.k))[1])
+        single.append(tuple(_timed(partial(index.search, one, spec.k))[1] for one in singles))
+    return tuple(batch), tuple(single)
+
+
+def _timed(action: Callable[[], T]) -> tuple[T, float]:
+    """Return what ``action`` returns and its wall time in seconds."""
+    start = time.perf_counter_ns()
+    result = action()
+    return result, (time.perf_counter_ns() - start) / 1e9
+
+
+def _make(component: Component, kind: str, **arguments: Any) -> Any:
+    """Return the registered contestant built with its own and the run's parameters, where it takes them."""
+    maker = registry.load(kind, component.name)
+    accepted = inspect.signature(maker).parameters
+    for name in component.params:
+        if name not in accepted:
+            raise ConfigError(f"{component.name} has no parameter {name!r}. {did_you_mean(name, accepted)}")
+    return maker(**{name: value for name, value in arguments.items() if name in accepted}, **component.params)

@@ -1,0 +1,112 @@
+"""The numbers a reader compares, worked out of raw records: medians of timings, rates, ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from statistics import mean, median
+
+from hammingway.bench.store import Costs, Record
+
+__all__ = ["Row", "over_seeds", "quality_names", "rows_from_records"]
+
+_FIRST_NAMES = ("r1@1", "r10@10", "r10@100", "mAP@all", "mAP@1000", "mAP@5000", "P@10", "P@100", "P@1000")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One measured run, ready to be shown.
+
+    Parameters
+    ----------
+    hasher : registry name and parameters.
+    n_bits, seed : of the run; seed is None for a mean over seeds.
+    n_runs : runs the row stands for.
+    code_bytes : bytes of one code.
+    compression : bytes of an original vector over bytes of its code.
+    quality : metric name to value in [0, 1].
+    curves : name to points.
+    health : of the codes.
+    fit_seconds : once.
+    encode_rate : vectors a second.
+    batch_rate : queries a second, all handed over at once, median of the repeats.
+    single_ms : milliseconds for a query handed over alone, median of all.
+    index_bytes : bytes of the index in memory.
+    """
+
+    hasher: str
+    n_bits: int
+    seed: int | None
+    n_runs: int
+    code_bytes: int
+    compression: float
+    quality: dict[str, float]
+    curves: dict[str, list[tuple[float, float]]]
+    health: dict[str, float]
+    fit_seconds: float
+    encode_rate: float
+    batch_rate: float
+    single_ms: float
+    index_bytes: float
+
+
+def rows_from_records(records: Iterable[Record]) -> list[Row]:
+    """Return one row a measured record; refused ones have no numbers and are left out."""
+    return [_row(record, record.costs) for record in records if record.costs is not None]
+
+
+def over_seeds(rows: Iterable[Row]) -> list[Row]:
+    """Return one row a hasher and width: the means over its seeds.
+
+    Curves are those of the first seed.
+    """
+    groups: dict[tuple[str, int], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.hasher, row.n_bits), []).append(row)
+    return [group[0] if len(group) == 1 else _mean_row(group) for group in groups.values()]
+
+
+def quality_names(rows: Sequence[Row]) -> list[str]:
+    """Return the metrics that any row has: the usual ones first, then the others as they come."""
+    present = dict.fromkeys(chain.from_iterable(row.quality for row in rows))
+    return [name for name in _FIRST_NAMES if name in present] + [name for name in present if name not in _FIRST_NAMES]
+
+
+def _row(record: Record, costs: Costs) -> Row:
+    return Row(
+        hasher=record.spec.hasher.label,
+        n_bits=record.spec.n_bits,
+        seed=record.spec.seed,
+        n_runs=1,
+        code_bytes=costs.code_bytes,
+        compression=record.data.vector_bytes / costs.code_bytes,
+        quality=record.quality,
+        curves=record.curves,
+        health=record.health,
+        fit_seconds=costs.fit_seconds,
+        encode_rate=costs.encode_rows / costs.encode_seconds,
+        batch_rate=costs.batch_queries / median(costs.batch_seconds),
+        single_ms=1e3 * median(chain.from_iterable(costs.single_seconds)),
+        index_bytes=costs.index_bytes,
+    )
+
+
+def _mean_row(group: Sequence[Row]) -> Row:
+    first = group[0]
+    return Row(
+        hasher=first.hasher,
+        n_bits=first.n_bits,
+        seed=None,
+        n_runs=len(group),
+        code_bytes=first.code_bytes,
+        compression=first.compression,
+        quality={name: mean(row.quality[name] for row in group) for name in first.quality},
+        curves=first.curves,
+        health={name: mean(row.health[name] for row in group) for name in first.health},
+        fit_seconds=mean(row.fit_seconds for row in group),
+        encode_rate=mean(row.encode_rate for row in group),
+        batch_rate=mean(row.batch_rate for row in group),
+        single_ms=mean(row.single_ms for row in group),
+        index_bytes=mean(row.index_bytes for row in group),
+    )
