@@ -95,8 +95,9 @@ def harmonic_difference(start: NDArray[np.float64], stop: NDArray[np.float64]) -
     low, high = (np.minimum(end, _TABLE_END).astype(np.intp) for end in (start, stop))
     first, last = np.maximum(start, _TABLE_END) + 0.5, np.maximum(stop, _TABLE_END) + 0.5
     tail = np.log1p((last - first) / first) + _euler_maclaurin(last) - _euler_maclaurin(first)
-    difference: NDArray[np.float64] = tail + (_HARMONIC[high] - _HARMONIC[low])
-    return difference
+    difference = tail + (_HARMONIC[high] - _HARMONIC[low])
+    # A single rank is exact, so that rankings without ties have their plain values.
+    return np.where(stop - start == 1, 1.0 / np.maximum(stop, 1), difference)
 
 
 def _euler_maclaurin(x: NDArray[np.float64]) -> NDArray[np.float64]:
