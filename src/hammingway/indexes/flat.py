@@ -8,7 +8,6 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hammingway import kernels
 from hammingway.codes import Codes
 from hammingway.errors import InvalidInputError
 from hammingway.ids import check_code_ids, check_ids, name_some
@@ -16,6 +15,7 @@ from hammingway.indexes import flat_file
 from hammingway.indexes.base import Index, check_codes, check_k, check_n_threads, check_radius
 from hammingway.indexes.id_map import IdMap
 from hammingway.indexes.plane_store import PlaneStore
+from hammingway.kernels import LANES, top_k, within
 from hammingway.results import Neighbors, Ranges
 
 __all__ = ["FlatIndex"]
@@ -125,9 +125,7 @@ class FlatIndex(Index):
         n_found = min(k, len(self))
         if n_found and len(queries):
             store, keys = self._store, self._id_map.keys
-            slots, found = kernels.top_k(
-                store.planes, store.live, queries.packed, n_found, ids=keys, n_threads=self.n_threads
-            )
+            slots, found = top_k(store.planes, store.live, queries.packed, n_found, ids=keys, n_threads=self.n_threads)
             ids[:, :n_found], distances[:, :n_found] = self._id_map.of(slots), found
         return Neighbors(ids, distances)
 
@@ -149,7 +147,7 @@ class FlatIndex(Index):
         if not len(self) or not len(queries):
             return Ranges(np.empty(0, np.int64), np.empty(0, np.int32), np.zeros(len(queries) + 1, np.int64))
         store, keys = self._store, self._id_map.keys
-        slots, distances, offsets = kernels.within(
+        slots, distances, offsets = within(
             store.planes, store.live, queries.packed, radius, ids=keys, n_threads=self.n_threads
         )
         return Ranges(self._id_map.of(slots), distances, offsets)
@@ -165,7 +163,7 @@ class FlatIndex(Index):
         self._store.kill(slots)
         self._id_map.forget(slots)
         n_dead = self._store.n_slots - len(self)
-        if n_dead > max(len(self), kernels.LANES):
+        if n_dead > max(len(self), LANES):
             self._compact()
         return len(slots)
 

@@ -9,12 +9,12 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from hammingway import kernels
 from hammingway.codes import MAX_BITS
 from hammingway.errors import FileFormatError
 from hammingway.ids import MAX_ID
 from hammingway.indexes.id_map import IdMap
 from hammingway.indexes.plane_store import PlaneStore
+from hammingway.kernels import LANES
 from hammingway.storage import read_arrays, write_arrays
 
 __all__ = ["KIND", "read", "write"]
@@ -27,7 +27,7 @@ def write(path: str | os.PathLike[str], store: PlaneStore, id_map: IdMap) -> Non
     arrays: dict[str, NDArray[Any]] = {"planes": store.planes}
     if id_map.stored is not None:
         arrays["ids"] = id_map.stored
-    header = {"n_bits": store.n_bits, "n_codes": store.n_slots, "next_id": id_map.next_id, "lanes": kernels.LANES}
+    header = {"n_bits": store.n_bits, "n_codes": store.n_slots, "next_id": id_map.next_id, "lanes": LANES}
     write_arrays(path, arrays, kind=KIND, header=header)
 
 
@@ -52,7 +52,7 @@ def _check_header(header: Mapping[str, Any], path: str | os.PathLike[str]) -> in
         "n_bits": (1, MAX_BITS),
         "n_codes": (0, MAX_ID),
         "next_id": (0, MAX_ID + 1),
-        "lanes": (kernels.LANES, kernels.LANES),
+        "lanes": (LANES, LANES),
     }
     for key, (least, most) in ranges.items():
         value = header.get(key)
@@ -66,8 +66,8 @@ def _check_header(header: Mapping[str, Any], path: str | os.PathLike[str]) -> in
 def _check_planes(
     arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any], path: str | os.PathLike[str]
 ) -> NDArray[np.uint64]:
-    n_words = kernels.LANES // 64
-    n_blocks, n_tail = divmod(header["n_codes"], kernels.LANES)
+    n_words = LANES // 64
+    n_blocks, n_tail = divmod(header["n_codes"], LANES)
     shape = (n_blocks + (n_tail > 0), header["n_bits"], n_words)
     planes = arrays.get("planes")
     if planes is None or planes.dtype != np.uint64 or planes.shape != shape:
@@ -94,11 +94,11 @@ def _check_ids(
 
 def _all_live(n_codes: int) -> NDArray[np.uint64]:
     """Return live planes, uint64 (n_blocks, 8), whose first ``n_codes`` lanes are set."""
-    n_blocks = -(-n_codes // kernels.LANES)
-    bits = np.zeros(n_blocks * kernels.LANES, np.bool_)
+    n_blocks = -(-n_codes // LANES)
+    bits = np.zeros(n_blocks * LANES, np.bool_)
     bits[:n_codes] = True
     words = np.packbits(bits, bitorder="little").view("<u8").astype(np.uint64, copy=False)
-    return words.reshape(n_blocks, kernels.LANES // 64)
+    return words.reshape(n_blocks, LANES // 64)
 
 
 def _refuse(path: str | os.PathLike[str], why: str) -> NoReturn:

@@ -7,10 +7,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hammingway import kernels
 from hammingway.errors import InvalidInputError
 from hammingway.ids import MAX_ID
 from hammingway.indexes.slot_table import SlotTable
+from hammingway.kernels import LANES
 
 __all__ = ["IdMap"]
 
@@ -100,7 +100,7 @@ class IdMap:
 
 def _lengthened(ids: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     """Return ``ids``, or a longer copy that fills the blocks of ``n`` slots, with room to keep appends cheap."""
-    n_filled = -(-n // kernels.LANES) * kernels.LANES
+    n_filled = -(-n // LANES) * LANES
     if n_filled <= len(ids):
         return ids
     longer = np.full(max(n_filled, len(ids) * 3 // 2), -1, np.int64)

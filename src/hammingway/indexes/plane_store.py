@@ -7,12 +7,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hammingway import kernels
+from hammingway.kernels import LANES, read_rows, write_rows
 
 __all__ = ["PlaneStore"]
 
 _GROWTH = 1.5
-_COPY_ROWS = 128 * kernels.LANES
+_COPY_ROWS = 128 * LANES
 
 
 class PlaneStore:
@@ -32,8 +32,8 @@ class PlaneStore:
         self.n_bits = n_bits
         self.n_slots = 0
         self.n_live = 0
-        self._planes = np.zeros((0, n_bits, kernels.LANES // 64), np.uint64)
-        self._live = np.zeros((0, kernels.LANES // 64), np.uint64)
+        self._planes = np.zeros((0, n_bits, LANES // 64), np.uint64)
+        self._live = np.zeros((0, LANES // 64), np.uint64)
 
     @classmethod
     def from_arrays(cls, planes: NDArray[np.uint64], live: NDArray[np.uint64], n_slots: int) -> Self:
@@ -46,7 +46,7 @@ class PlaneStore:
     @property
     def n_blocks(self) -> int:
         """Blocks in use."""
-        return -(-self.n_slots // kernels.LANES)
+        return -(-self.n_slots // LANES)
 
     @property
     def planes(self) -> NDArray[np.uint64]:
@@ -68,18 +68,19 @@ class PlaneStore:
         if not len(packed):
             return
         self._reserve(self.n_slots + len(packed))
-        kernels.write_rows(self._planes, self._live, packed, self.n_slots)
+        write_rows(self._planes, self._live, packed, self.n_slots)
         self.n_slots += len(packed)
         self.n_live += len(packed)
 
     def rows(self, slots: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the codes in ``slots``, uint8 (len(slots), ceil(n_bits / 8))."""
-        return kernels.read_rows(self.planes, slots)
+        return read_rows(self.planes, slots)
 
     def is_live(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return whether each of ``slots``, all under ``n_slots``, holds a code."""
         words = self._live.reshape(-1)[slots >> 6]
-        return (words >> (slots & 63).astype(np.uint64) & np.uint64(1)).astype(np.bool_)
+        bits: NDArray[np.bool_] = (words >> (slots & 63).astype(np.uint64) & np.uint64(1)) != 0
+        return bits
 
     def kill(self, slots: NDArray[np.int64]) -> None:
         """Clear the live bits of ``slots``, which are live and distinct."""
@@ -103,7 +104,7 @@ class PlaneStore:
     def _reserve(self, n_slots: int) -> None:
         """Make room for ``n_slots``: exactly at first, by half as much again later, so appends stay cheap."""
         capacity = len(self._planes)
-        needed = -(-n_slots // kernels.LANES)
+        needed = -(-n_slots // LANES)
         if needed <= capacity:
             return
         n_blocks = max(needed, int(capacity * _GROWTH))
