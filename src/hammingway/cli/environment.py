@@ -10,32 +10,31 @@ from typing import Any
 
 from hammingway import __version__
 
-__all__ = ["describe_environment", "extras", "package_versions", "usable_cores"]
+__all__ = ["describe_environment", "extras", "package_versions"]
 
 
 def describe_environment() -> dict[str, Any]:
     """Return everything a bug report or a benchmark record needs to say about this installation.
 
-    Keys: ``hammingway``, ``python``, ``platform``, ``kernel`` (``backend``, ``available``), ``threads``,
-    ``packages`` (name -> version, None where missing), ``extras`` (extra -> packages), ``data_folder``.
+    Keys: ``hammingway``, ``python``, ``platform``, ``kernel`` (``backend``, ``available``, ``machine``,
+    ``threads``), ``packages`` (name -> version, None where missing), ``extras`` (extra -> packages),
+    ``data_folder`` (local copies of data sets, from ``HAMMINGWAY_DATA``; None where it is not set),
+    ``download_folder`` (where the others are fetched to).
     """
-    from hammingway import datasets, kernels
+    from hammingway import kernels
+    from hammingway.datasets import DATA_VARIABLE
+    from hammingway.datasets.download import cache_folder
 
     return {
         "hammingway": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "kernel": {"backend": kernels.BACKEND, "available": kernels.available()},
-        "threads": usable_cores(),
+        "kernel": kernels.info(),
         "packages": package_versions(_requirements().get("", [])),
         "extras": extras(),
-        "data_folder": str(datasets.data_folder()),
+        "data_folder": os.environ.get(DATA_VARIABLE) or None,
+        "download_folder": str(cache_folder("")),
     }
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use, which a container or ``taskset`` may limit."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def extras() -> dict[str, dict[str, str | None]]:

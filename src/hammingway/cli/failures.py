@@ -7,14 +7,15 @@ code 2, Ctrl-C becomes a line and exit code 130. Anything else is a bug of ours 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import click
 
 from hammingway.errors import HammingwayError
 
-__all__ = ["CommandError", "Interrupted", "one_sentence"]
+__all__ = ["CommandError", "Interrupted", "in_typed_words", "one_sentence", "options_as_typed"]
 
 _OS_REMEDIES = {
     errno.ENOENT: "check the path",
@@ -47,6 +48,51 @@ class Interrupted(click.ClickException):
 
     def __init__(self) -> None:
         super().__init__("Interrupted; unfinished outputs were removed.")
+
+
+@contextmanager
+def options_as_typed(command: Callable[[], click.Command | None]) -> Iterator[None]:
+    """Where the library's sentence names a parameter that the command has as an option, name the option.
+
+    Parameters
+    ----------
+    command : asked on failure for the command that ran, None if none did.
+    """
+    try:
+        yield
+    except HammingwayError as error:
+        options = {} if (ran := command()) is None else _spellings(ran)
+        raise CommandError(_one_line(in_typed_words(str(error), options))) from error
+
+
+def in_typed_words(sentence: str, options: Mapping[str, str]) -> str:
+    """Return ``sentence`` with parameter names replaced by the options that set them.
+
+    Parameters
+    ----------
+    options : parameter name -> option, as in {"n_bits": "--bits"}.
+
+    Examples
+    --------
+    >>> in_typed_words("n_bits must be at most 64; got n_bits=128.", {"n_bits": "--bits"})
+    '--bits must be at most 64; got --bits 128.'
+    """
+    if not options:
+        return sentence
+    names = "|".join(map(re.escape, options))
+    # Only whole words: "k-means" and "random_state_" are no parameters.
+    pattern = re.compile(rf"(?<![\w.'\"-])({names})(=|(?![\w'\"(-]))")
+    return pattern.sub(lambda match: options[match[1]] + (" " if match[2] else ""), sentence)
+
+
+def _spellings(command: click.Command) -> dict[str, str]:
+    """Return library name -> option, for the options that the library's sentences may name."""
+    found = {param.name: max(param.opts, key=len) for param in command.params if isinstance(param, click.Option)}
+    renamed = {name: name for name in ("n_bits", "k", "radius", "n_threads", "key")} | {
+        "random_state": "seed",
+        "y": "labels",
+    }
+    return {name: found[param] for name, param in renamed.items() if param in found}
 
 
 @contextmanager

@@ -16,7 +16,7 @@ __all__ = ["command"]
 @click.command()
 @json_option
 def command(as_json: bool) -> None:
-    """Show the kernel, SIMD levels, threads, versions, extras and data folder in use."""
+    """Show the kernel, threads, versions and extras in use."""
     from hammingway.cli.environment import describe_environment
 
     environment = describe_environment()
@@ -31,8 +31,9 @@ def _lines(environment: Mapping[str, Any]) -> Iterator[str]:
         "python": environment["python"],
         "platform": environment["platform"],
         "kernel": f"{kernel['backend']} (available: {', '.join(kernel['available'])})",
-        "threads": environment["threads"],
-        "data folder": environment["data_folder"],
+        "threads": kernel["threads"],
+        "data folder": environment["data_folder"] or "none: set HAMMINGWAY_DATA to use local copies of data sets",
+        "downloads": environment["download_folder"],
     }
     for extra, packages in environment["extras"].items():
         facts[f"extra {extra}"] = _extra_state(extra, packages)

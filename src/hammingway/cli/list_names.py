@@ -12,15 +12,30 @@ from hammingway.cli.options import json_option
 __all__ = ["command"]
 
 KINDS = ("hashers", "indexes", "datasets", "metrics", "formats")
+FORMATS = {
+    "npy": "NumPy array of any number type (.npy); memory-mapped.",
+    "npz": "NumPy archive (.npz), one array by --key; only read.",
+    "fvecs": "Rows of int32 d, then d float32 (.fvecs); memory-mapped.",
+    "ivecs": "Rows of int32 d, then d int32 (.ivecs), usually ids of neighbours; memory-mapped.",
+    "bvecs": "Rows of int32 d, then d uint8 (.bvecs); memory-mapped.",
+    "fbin": "big-ann float32: uint32 n and d, then the rows (.fbin); memory-mapped.",
+    "f16bin": "big-ann float16 (.f16bin); memory-mapped.",
+    "u8bin": "big-ann uint8 (.u8bin); memory-mapped.",
+    "i8bin": "big-ann int8 (.i8bin); memory-mapped.",
+    "ibin": "big-ann int32 (.ibin): rows, or true neighbours with their distances; memory-mapped.",
+    "hdf5": "ann-benchmarks HDF5 (.hdf5, .h5), one array by --key, 'train' if not given.",
+    "parquet": "Parquet with a vector a row (.parquet), one column by --key, 'emb' if not given.",
+}
 
 
 @click.command()
 @click.argument("kind", type=click.Choice(KINDS), required=False, metavar="[KIND]")
 @json_option
 def command(kind: str | None, as_json: bool) -> None:
-    """List the hashers, indexes, data sets, metrics and file formats, with a line on each.
+    """List hashers, indexes, data sets, metrics and file formats.
 
-    Give a KIND to list only these.
+    With a KIND (hashers, indexes, datasets, metrics or formats), only these. Each name comes with a
+    line on what it is.
     """
     table = {name: _summaries(name) for name in ([kind] if kind else KINDS)}
     if as_json:
@@ -30,10 +45,9 @@ def command(kind: str | None, as_json: bool) -> None:
 
 
 def _summaries(kind: str) -> dict[str, str]:
+    """Return name -> line, for one of KINDS."""
     if kind == "formats":
-        from hammingway.datasets import formats
-
-        return formats.summaries()
+        return FORMATS
     from hammingway.cli.summaries import summaries
 
     return summaries(kind)

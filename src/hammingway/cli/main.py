@@ -8,13 +8,20 @@ from typing import Any
 import click
 
 from hammingway import __version__
-from hammingway.cli.failures import one_sentence
+from hammingway.cli.failures import one_sentence, options_as_typed
 
 __all__ = ["LazyGroup", "main"]
 
 _COMMANDS = {
     "info": "hammingway.cli.info",
     "list": "hammingway.cli.list_names",
+    "fit": "hammingway.cli.fit",
+    "encode": "hammingway.cli.encode",
+    "search": "hammingway.cli.search",
+    "truth": "hammingway.cli.truth",
+    "convert": "hammingway.cli.convert",
+    "evaluate": "hammingway.cli.evaluate",
+    "demo": "hammingway.cli.demo",
 }
 
 
@@ -51,7 +58,11 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was named."""
-        with one_sentence():
+
+        def ran() -> click.Command | None:
+            return self.get_command(ctx, ctx.invoked_subcommand) if ctx.invoked_subcommand in self.homes else None
+
+        with one_sentence(), options_as_typed(ran):
             return super().invoke(ctx)
 
 

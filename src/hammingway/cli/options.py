@@ -19,6 +19,7 @@ __all__ = [
     "KeyValue",
     "OutputFile",
     "RegisteredName",
+    "bits_option",
     "force_option",
     "json_option",
     "key_option",
@@ -46,16 +47,25 @@ class OutputFile(click.Path):
     """A file to be written: its folder must exist, and it must not, unless ``--force`` was given.
 
     Checked before any work, so that an hour of it is not lost to a misspelt folder.
+
+    Parameters
+    ----------
+    endings : of the formats that can be written, such as ".npy"; any name will do if there are none.
     """
 
     name = "file"
 
-    def __init__(self) -> None:
+    def __init__(self, *endings: str) -> None:
         super().__init__(dir_okay=False, path_type=Path)
+        self.endings = endings
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path, or fail with the remedy."""
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if self.endings and path.suffix.lower() not in self.endings:
+            self.fail(
+                f"{str(path)!r} should end in {' or '.join(self.endings)}: the ending tells the format.", param, ctx
+            )
         if not path.parent.is_dir():
             self.fail(f"the folder {str(path.parent)!r} does not exist; create it first.", param, ctx)
         if path.exists() and not path.is_file():
@@ -109,6 +119,12 @@ class KeyValue(click.ParamType[tuple[str, Any]]):
             return key, text
 
 
+def bits_option(command: F) -> F:
+    """Add ``--bits`` as ``n_bits``."""
+    text = "Bits a code, at most 4096; if not given, what the hasher's own default says."
+    return click.option("--bits", "n_bits", metavar="N", type=BITS, help=text)(command)
+
+
 def force_option(command: F) -> F:
     """Add ``--force``; every OutputFile of the command obeys it."""
 
@@ -132,7 +148,7 @@ def json_option(command: F) -> F:
 
 def key_option(command: F) -> F:
     """Add ``--key``."""
-    text = "Which array of an HDF5 file, or column of a parquet file, holds the vectors."
+    text = "Which array of an HDF5 or npz file, or column of a parquet file, holds the vectors."
     return click.option("--key", metavar="NAME", help=text)(command)
 
 
@@ -145,10 +161,10 @@ def param_option(command: F) -> F:
 def seed_option(command: F) -> F:
     """Add ``--seed``."""
     text = "Seed of everything random; the same seed gives the same codes."
-    return click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help=text)(command)
+    return click.option("--seed", metavar="N", type=click.IntRange(0, 2**32 - 1), default=0, help=text)(command)
 
 
 def threads_option(command: F) -> F:
     """Add ``--threads`` as ``n_threads``."""
     text = "Threads to search with; all cores this process may use if not given. Results do not depend on it."
-    return click.option("--threads", "n_threads", type=click.IntRange(min=1), help=text)(command)
+    return click.option("--threads", "n_threads", metavar="N", type=click.IntRange(min=1), help=text)(command)

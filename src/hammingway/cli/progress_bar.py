@@ -19,7 +19,7 @@ DELAY_SECONDS = 1.0
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Progress]:
+def progress_bar(label: str, *, hidden: bool = False) -> Iterator[Progress]:
     """Give a callable ``progress(done, total)`` that draws a bar on stderr.
 
     Nothing is drawn where stderr is no terminal, nor in the first second: short work stays silent.
@@ -28,11 +28,12 @@ def progress_bar(label: str) -> Iterator[Progress]:
     Parameters
     ----------
     label : what is being done, a word or two.
+    hidden : draw nothing at all.
     """
     bar = _DelayedBar(label)
     timer = Timer(DELAY_SECONDS, bar.show)
     timer.daemon = True
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not hidden:
         timer.start()
     try:
         yield bar.update

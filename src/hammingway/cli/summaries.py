@@ -7,28 +7,42 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
+from hammingway import registry
+
 __all__ = ["summaries", "summary"]
 
 
 def summaries(kind: str) -> dict[str, str]:
     """Return name -> first line of its docstring, for every registered name of ``kind``, sorted by name.
 
-    Nothing is imported: scikit-learn alone would cost over a second. A name whose source cannot be
-    found (a compiled plugin) gets an empty line.
+    Hashers, indexes and data sets are not imported: scikit-learn alone would cost over a second. A
+    class whose source cannot be found (a compiled plugin) gets an empty line.
     """
+    if kind == "metrics":  # objects that wrap a function, in need of NumPy only
+        return {name: _first_line(registry.load(kind, name).function.__doc__) for name in registry.names(kind)}
     entries = {entry.name: entry for entry in entry_points(group=f"hammingway.{kind}")}
     return {name: summary(entries[name]) for name in sorted(entries)}
 
 
 def summary(entry: EntryPoint) -> str:
-    """Return the first line of the docstring of what ``entry`` points at, or "" where there is none."""
+    """Return the first line of the docstring of what ``entry`` points at, or "" where there is none.
+
+    For an object, such as a data set, it is the first line of its module's.
+    """
     source = _source_file(entry.module)
     if source is None:
         return ""
-    for node in ast.parse(source.read_bytes()).body:
+    module = ast.parse(source.read_bytes())
+    for node in module.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == entry.attr:
-            return (ast.get_docstring(node) or "").partition("\n")[0]
+            return _first_line(ast.get_docstring(node))
+        if isinstance(node, ast.Assign) and entry.attr in {getattr(target, "id", "") for target in node.targets}:
+            return _first_line(ast.get_docstring(module))
     return ""
+
+
+def _first_line(docstring: str | None) -> str:
+    return (docstring or "").strip().partition("\n")[0]
 
 
 def _source_file(module: str) -> Path | None:

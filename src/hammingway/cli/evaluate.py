@@ -1,0 +1,170 @@
+"""``hammingway evaluate``: fit, encode, search and measure hashers on a file or a data set."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hammingway.cli.options import json_option, key_option, seed_option
+from hammingway.cli.progress_bar import progress_bar
+from hammingway.codes import MAX_BITS
+
+if TYPE_CHECKING:
+    from hammingway.bench.spec import PlanSpec
+    from hammingway.bench.store import Record
+
+__all__ = ["command", "write_outputs"]
+
+_PLAN_OPTIONS = ("hashers", "widths", "labels", "n_queries", "seed", "k", "metric", "protocol", "key", "repeats")
+
+
+class CommaList(click.ParamType[tuple[Any, ...]]):
+    """Values separated by commas, each of another parameter type."""
+
+    def __init__(self, kind: click.ParamType[Any], name: str) -> None:
+        self.kind, self.name = kind, name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        """Return the values, or fail naming the wrong one."""
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(self.kind.convert(part.strip() if isinstance(part, str) else part, param, ctx) for part in parts)
+
+
+@click.command()
+@click.argument("data", required=False)
+@click.option(
+    "--hasher", "hashers", type=CommaList(click.STRING, "names"), default="lsh,itq", help="Names, with commas."
+)
+@click.option(
+    "--bits",
+    "widths",
+    type=CommaList(click.IntRange(1, MAX_BITS), "widths"),
+    default="64,128",
+    help="Bits a code, with commas.",
+)
+@click.option("--labels", metavar="FILE", help="One label a row, .npy or text: adds mAP and precision by label.")
+@click.option("--queries", "n_queries", type=click.IntRange(min=1), default=1000, help="Rows of a file held out.")
+@seed_option
+@click.option("--k", type=click.IntRange(min=1), default=100, help="Results a query.")
+@click.option(
+    "--metric",
+    type=click.Choice(["euclidean", "cosine", "inner-product"]),
+    default="euclidean",
+    help="What the exact neighbours are nearest by.",
+)
+@click.option("--protocol", metavar="NAME", help="Split of a named data set; its default if not given.")
+@key_option
+@click.option("--repeats", type=click.IntRange(min=1), default=5, help="Times each search is timed; all are kept.")
+@click.option(
+    "--plan", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML plan, instead of DATA."
+)
+@click.option(
+    "--data-dir", type=click.Path(exists=True, path_type=Path), help="Folder of the data; or HAMMINGWAY_DATA."
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for records and report; resumes.")
+@click.option("--markdown", is_flag=True, help="Print the table as Markdown, with every metric.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
+    """Measure hashers on DATA: quality, rates, bytes.
+
+    DATA is a file of vectors or the name of a data set. Queries are held out, their exact neighbours found,
+    and each hasher fitted, encoded and searched at each width. With --out, every finished run is kept in
+    records.jsonl (an interrupted plan goes on where it stopped) and a report.html is written.
+
+    Example: hammingway evaluate vectors.npy --hasher itq,lsh --bits 64,128 --out results
+    """
+    from hammingway.bench.session import measure
+    from hammingway.reports.table import summary
+
+    plan, data_dir = _plan(ctx, options)
+    echo = (lambda record: click.echo(json.dumps(summary(record)))) if options["as_json"] else None
+    records = measure(plan, bar=progress_bar, data_dir=data_dir, out=options["out"], on_record=echo)
+    if not options["as_json"]:
+        print_table(records, title=plan.title or plan.data.dataset, as_markdown=options["markdown"])
+    if options["out"] is not None:
+        write_outputs(records, options["out"], plan=plan, command=_reproduce(ctx, options))
+
+
+def print_table(records: list[Record], *, title: str, as_markdown: bool) -> None:
+    """Print the table, and a line for each run that was refused."""
+    from rich.console import Console
+
+    from hammingway.reports.table import markdown, refusals, rich_table
+
+    if as_markdown:
+        click.echo(markdown(records), nl=False)
+        return
+    Console().print(rich_table(records, title=title))
+    for sentence in refusals(records):
+        click.echo(f"Not run: {sentence}")
+
+
+def write_outputs(records: list[Record], out: Path, *, plan: PlanSpec, command: str) -> Path | None:
+    """Write report.html beside the records and say where; without the extra, say what is missing."""
+    from hammingway.errors import MissingExtraError
+    from hammingway.reports.html import write_report
+
+    if not any(record.costs for record in records):
+        return None
+    title = plan.title or f"Hash codes of {plan.data.dataset}"
+    try:
+        path = write_report(records, out / "report.html", title=title, command=command)
+    except MissingExtraError as error:
+        click.echo(f"The records are in {out}; no report was written: {error}", err=True)
+        return None
+    click.echo(f"Report: {path} (one file, works offline). Records: {out / 'records.jsonl'}.", err=True)
+    return path
+
+
+def _plan(ctx: click.Context, options: dict[str, Any]) -> tuple[PlanSpec, str | os.PathLike[str] | None]:
+    """Return the plan that was given or described, and the data folder."""
+    from hammingway.bench.session import locate
+    from hammingway.bench.spec import Component, DataSpec, PlanSpec, read_plan
+
+    if (options["plan"] is None) == (options["data"] is None):
+        raise click.UsageError("give either DATA or --plan.", ctx)
+    if options["plan"] is not None:
+        _refuse_beside_plan(ctx)
+        return read_plan(options["plan"]), options["data_dir"]
+    dataset, labels, data_dir = locate(options["data"], options["labels"], options["data_dir"])
+    data = DataSpec(
+        dataset=dataset,
+        labels=labels,
+        split_seed=options["seed"],
+        **{name: options[name] for name in ("protocol", "key", "n_queries", "metric")},
+    )
+    plan = PlanSpec(
+        data=data,
+        hashers=tuple(Component(name=name) for name in options["hashers"]),
+        n_bits=options["widths"],
+        seeds=(options["seed"],),
+        k=options["k"],
+        repeats=options["repeats"],
+    )
+    return plan, data_dir
+
+
+def _refuse_beside_plan(ctx: click.Context) -> None:
+    """Raise if an option was typed that the plan file decides."""
+    for param in ctx.command.params:
+        typed = ctx.get_parameter_source(param.name or "") is click.core.ParameterSource.COMMANDLINE
+        if param.name in _PLAN_OPTIONS and typed:
+            raise click.UsageError(f"{param.opts[0]} stands in the plan file; leave it out beside --plan.", ctx)
+
+
+def _reproduce(ctx: click.Context, options: dict[str, Any]) -> str:
+    """Return the command line that repeats these runs, folders left to the reader."""
+    if options["plan"] is not None:
+        return f"hammingway evaluate --plan {options['plan'].name} --data-dir DATA --out OUT"
+    words = ["hammingway evaluate", Path(options["data"]).name]
+    for param in ctx.command.params:
+        typed = ctx.get_parameter_source(param.name or "") is click.core.ParameterSource.COMMANDLINE
+        if param.name in _PLAN_OPTIONS and typed:
+            value = options[param.name]
+            words += [param.opts[0], ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+    return " ".join(words)

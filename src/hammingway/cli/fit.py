@@ -1,0 +1,60 @@
+"""``hammingway fit``: learn a hash function from vectors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hammingway.cli import options
+from hammingway.cli.options import InputFile, OutputFile, RegisteredName
+from hammingway.cli.printing import report
+from hammingway.cli.progress_bar import progress_bar
+
+__all__ = ["command"]
+
+HASHER = "How codes are learned; 'hammingway list hashers' names what there is."
+
+
+@click.command()
+@click.argument("data", type=InputFile())
+@click.option("--hasher", "name", type=RegisteredName("hashers"), required=True, help=HASHER)
+@options.bits_option
+@click.option("--out", type=OutputFile(), required=True, help="Where to write the fitted hasher.")
+@click.option("--labels", type=InputFile(), help="One class label a row of DATA, for supervised hashers.")
+@options.seed_option
+@options.param_option
+@options.key_option
+@options.force_option
+@options.json_option
+def command(
+    data: Path,
+    name: str,
+    n_bits: int | None,
+    out: Path,
+    labels: Path | None,
+    seed: int,
+    params: tuple[tuple[str, Any], ...],
+    key: str | None,
+    as_json: bool,
+) -> None:
+    """Fit a hasher on the vectors in DATA and save it.
+
+    DATA is a file in any format that 'hammingway list formats' names. Files larger than memory are
+    read in pieces.
+    """
+    from hammingway.cli.hasher_choice import make_hasher
+    from hammingway.cli.reading import open_vectors
+    from hammingway.datasets.formats import read_labels
+
+    hasher = make_hasher(name, n_bits, seed=seed, params=params)
+    X = open_vectors(data, key=key)
+    y = None if labels is None else read_labels(labels)
+    with progress_bar(f"fitting {name}") as progress:
+        hasher.fit(X, y, progress=progress)
+    hasher.save(out)
+    n, d = X.shape
+    sentence = f"{out}: {name} of {hasher.n_bits_} bits, fitted on {n} x {d}."
+    facts = {"hasher": name, "n_bits": hasher.n_bits_, "n": n, "d": d, "seed": seed}
+    report(sentence, as_json=as_json, **facts, fingerprint=hasher.fingerprint(), out=str(out))

@@ -1,0 +1,46 @@
+"""A hasher from what was typed: name, width, seed and parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from hammingway import registry
+from hammingway.errors import InvalidInputError
+from hammingway.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from hammingway.hashers import Hasher
+
+__all__ = ["make_hasher"]
+
+_OWN_OPTIONS = {"n_bits": "--bits", "random_state": "--seed"}
+
+
+def make_hasher(name: str, n_bits: int | None, *, seed: int, params: Iterable[tuple[str, Any]]) -> Hasher:
+    """Return the registered hasher ``name``, not fitted.
+
+    Parameters
+    ----------
+    n_bits : bits a code; None for the hasher's own default.
+    seed : its ``random_state``.
+    params : (key, value) pairs for the rest of its constructor; a repeated key counts last.
+
+    Raises
+    ------
+    UnknownNameError : no such hasher.
+    InvalidInputError : it has no such parameter (with a suggestion), or an option of its own sets it.
+    """
+    kind = registry.load("hashers", name)
+    values = dict(params)
+    known = set(inspect.signature(kind).parameters) - set(_OWN_OPTIONS)
+    for key in values:
+        if key in _OWN_OPTIONS:
+            raise InvalidInputError(f"--param cannot set {key!r}; give it as {_OWN_OPTIONS[key]}.")
+        if key not in known:
+            raise InvalidInputError(f"The hasher {name!r} has no --param {key!r}. {did_you_mean(key, known)}")
+    if n_bits is not None:
+        values["n_bits"] = n_bits
+    hasher: Hasher = kind(random_state=seed, **values)
+    return hasher

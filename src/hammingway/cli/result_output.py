@@ -1,0 +1,90 @@
+"""Search results as text, JSON lines or an array of ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from hammingway.datasets import formats
+from hammingway.storage import atomic_writer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hammingway.results import Neighbors, Ranges
+
+__all__ = ["JSON_LINES", "write", "write_arrays"]
+
+JSON_LINES = ".jsonl"
+
+
+def write(parts: Iterable[Neighbors | Ranges], out: Path | None, *, as_json: bool) -> None:
+    """Write results to ``out``, or to stdout as they come.
+
+    Parameters
+    ----------
+    parts : results of consecutive queries.
+    out : ``.jsonl`` gets a JSON line a query, another ending the ids as an array (n_queries, k).
+    as_json : print JSON lines rather than text.
+    """
+    if out is None:
+        for lines in _lines(parts, as_json=as_json):
+            click.echo(lines, nl=False)
+    elif out.suffix == JSON_LINES:
+        with atomic_writer(out) as file:
+            for lines in _lines(parts, as_json=True):
+                file.write(lines.encode())
+    else:
+        kept = list(parts)
+        ids = np.concatenate([part.ids for part in kept])
+        write_arrays(ids, np.concatenate([part.distances for part in kept]), out)
+
+
+def write_arrays(
+    ids: NDArray[np.int64], distances: NDArray[Any], out: Path, *, distances_out: Path | None = None
+) -> None:
+    """Write neighbours as arrays.
+
+    Parameters
+    ----------
+    ids : (n_queries, k).
+    distances : (n_queries, k), in whatever unit.
+    out : gets the ids; ``.ibin`` the distances too, as big-ann files of true neighbours have them.
+    distances_out : gets the distances, if given.
+    """
+    if out.suffix.lower() == ".ibin":
+        formats.write_neighbors(out, ids, distances)
+    else:
+        formats.write_vectors(out, ids)
+    if distances_out is not None:
+        formats.write_vectors(distances_out, distances)
+
+
+def _lines(parts: Iterable[Neighbors | Ranges], *, as_json: bool) -> Iterator[str]:
+    """Yield the lines of a part of the queries at a time."""
+    line = _json_line if as_json else _text_line
+    query = 0
+    for part in parts:
+        yield "".join(line(query + i, *found) for i, found in enumerate(map(_places_taken, part)))
+        query += len(part)
+
+
+def _places_taken(found: tuple[NDArray[np.int64], NDArray[np.int32]]) -> tuple[list[int], list[int]]:
+    """Return ids and distances as lists, without the -1 that fills up where fewer than k codes exist."""
+    ids, distances = found
+    taken = ids >= 0
+    return ids[taken].tolist(), distances[taken].tolist()
+
+
+def _json_line(query: int, ids: list[int], distances: list[int]) -> str:
+    return json.dumps({"query": query, "ids": ids, "distances": distances}) + "\n"
+
+
+def _text_line(query: int, ids: list[int], distances: list[int]) -> str:
+    pairs = (f"{i}:{distance}" for i, distance in zip(ids, distances, strict=True))
+    return " ".join((str(query), *pairs)) + "\n"

@@ -1,0 +1,127 @@
+"""Opening what is searched and searching it in parts, so that results stream and Ctrl-C is heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hammingway.cli.result_output import JSON_LINES
+from hammingway.code_files import read_codes
+from hammingway.errors import FileFormatError, InvalidInputError
+from hammingway.indexes import FlatIndex
+from hammingway.indexes.base import check_codes
+from hammingway.indexes.flat_file import KIND as INDEX_KIND
+from hammingway.progress import row_chunks
+from hammingway.storage import read_kind
+
+if TYPE_CHECKING:
+    from hammingway.codes import Codes
+    from hammingway.progress import Progress
+    from hammingway.results import Neighbors, Ranges
+
+__all__ = ["DEFAULT_K", "Wanted", "open_database", "open_queries", "search"]
+
+DEFAULT_K = 10
+_MOST_QUERIES = 1024
+_PART_BITS = 2**36  # compared before Ctrl-C is heard: about a second
+_PART_PAIRS = 2**26  # that a radius may all return at once: under a gibibyte
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What each query asks for: the ``k`` nearest codes or all within ``radius`` bits; one of them is None."""
+
+    k: int | None
+    radius: int | None
+
+    @classmethod
+    def from_options(cls, k: int | None, radius: int | None, out: Path | None) -> Wanted:
+        """Return what the options ask for: 10 neighbours if neither is given.
+
+        Raises
+        ------
+        click.UsageError : both were given, or results of differing length would go into an array.
+        """
+        if radius is None:
+            return cls(k=DEFAULT_K if k is None else k, radius=None)
+        if k is not None:
+            raise click.UsageError("-k and --radius exclude each other; give one of them.")
+        if out is not None and out.suffix != JSON_LINES:
+            raise click.UsageError(f"--radius finds differing numbers a query; give --out a name in {JSON_LINES}.")
+        return cls(k=None, radius=radius)
+
+
+def open_database(path: Path, *, n_threads: int | None) -> tuple[FlatIndex, str | None]:
+    """Return the codes or the saved index at ``path`` as an index, and the fingerprint of their encoder if known.
+
+    Raises
+    ------
+    FileFormatError : the file holds neither, or is damaged.
+    """
+    kind = read_kind(path)
+    if kind == INDEX_KIND:
+        return FlatIndex.load(path, n_threads=n_threads), None
+    if kind is None:
+        raise FileFormatError(
+            f"{path} is neither a file of codes nor a saved index, or it is damaged; write it with 'hammingway encode'."
+        )
+    stored = read_codes(path)
+    index = FlatIndex(stored.codes.n_bits, n_threads=n_threads)
+    return index.add(stored.codes, stored.ids), stored.encoder
+
+
+def open_queries(path: Path, index: FlatIndex, encoder: str | None, *, model: Path | None, key: str | None) -> Codes:
+    """Return the queries at ``path``: codes, or vectors encoded by ``model``.
+
+    Parameters
+    ----------
+    index, encoder : the database and the fingerprint of its encoder, None if unknown.
+
+    Raises
+    ------
+    FileFormatError : the file holds neither, or is damaged.
+    CodeWidthError : codes of another width than the database's.
+    InvalidInputError : they come of another encoder than the database's.
+    """
+    if model is None:
+        if read_kind(path) is None:
+            raise FileFormatError(f"{path} is no file of codes, or it is damaged; if it holds vectors, give --model.")
+        stored = read_codes(path)
+        check_codes(stored.codes, index.n_bits, what="queries")
+        _check_same_encoder(stored.encoder, encoder, path)
+        return stored.codes
+    from hammingway.cli.reading import open_vectors
+    from hammingway.hashers import load_hasher
+
+    hasher = load_hasher(model)
+    _check_same_encoder(hasher.fingerprint(), encoder, model)
+    return hasher.encode(open_vectors(path, key=key))
+
+
+def search(
+    index: FlatIndex, queries: Codes, wanted: Wanted, *, progress: Progress | None = None
+) -> Iterator[Neighbors | Ranges]:
+    """Yield the results of ``queries`` a part at a time, in order."""
+    n_rows = max(1, min(_MOST_QUERIES, _PART_BITS // (index.n_bits * max(1, len(index)))))
+    if wanted.radius is not None:
+        n_rows = max(1, min(n_rows, _PART_PAIRS // max(1, len(index))))
+    for rows in row_chunks(len(queries), n_rows, progress):
+        if wanted.radius is not None:
+            yield index.search_radius(queries[rows], wanted.radius)
+        elif wanted.k is not None:
+            yield index.search(queries[rows], wanted.k)
+
+
+def _check_same_encoder(query_encoder: str | None, database_encoder: str | None, source: Path) -> None:
+    if query_encoder is None or database_encoder is None:
+        unknown = "the database" if database_encoder is None else str(source)
+        click.echo(f"Note: {unknown} does not say which hasher made its codes; only the width is checked.", err=True)
+    elif query_encoder != database_encoder:
+        raise InvalidInputError(
+            f"{source} encodes as {query_encoder}, the database was encoded as {database_encoder}: distances between "
+            "them mean nothing; encode both with one fitted hasher."
+        )

@@ -1,0 +1,126 @@
+"""``hammingway fit`` saves what the library would have fitted."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from hammingway import ITQ, RandomHyperplanes, SupervisedITQ, load_hasher
+
+
+def test_saved_hasher_is_the_one_that_python_fits(run, files, vectors, tmp_path):
+    result = run("fit", files / "vectors.npy", "--hasher", "itq", "--bits", 13, "--seed", 7, "--out", tmp_path / "m")
+    assert result.exit_code == 0, result.output
+    expected = ITQ(13, random_state=7).fit(vectors)
+    assert load_hasher(tmp_path / "m").fingerprint() == expected.fingerprint()
+    assert result.stdout == f"{tmp_path / 'm'}: itq of 13 bits, fitted on 300 x 24.\n"
+
+
+def test_parameters_reach_the_hasher(run, files, tmp_path):
+    parameters = ["--param", "n_iterations=3", "--param", "max_training_rows=100"]
+    run("fit", files / "vectors.npy", "--hasher", "itq", "--bits", 4, "--out", tmp_path / "m", *parameters)
+    hasher = load_hasher(tmp_path / "m")
+    assert (hasher.n_iterations, hasher.max_training_rows, hasher.random_state) == (3, 100, 0)
+
+
+def test_labels_reach_a_supervised_hasher(run, files, vectors, tmp_path):
+    options = ["--hasher", "cca-itq", "--bits", 5, "--out", tmp_path / "m", "--labels", files / "labels.npy"]
+    assert run("fit", files / "vectors.npy", *options).exit_code == 0
+    expected = SupervisedITQ(5, random_state=0).fit(vectors, np.arange(300) % 3)
+    assert load_hasher(tmp_path / "m").fingerprint() == expected.fingerprint()
+
+
+def test_key_chooses_the_array_of_an_archive(run, vectors, tmp_path):
+    np.savez(tmp_path / "two.npz", a=vectors[:, :5], b=vectors)
+    options = ["--hasher", "lsh", "--bits", 8, "--out", tmp_path / "m", "--key", "b"]
+    assert run("fit", tmp_path / "two.npz", *options).exit_code == 0
+    assert load_hasher(tmp_path / "m").n_features_in_ == 24
+
+
+def test_width_that_is_not_given_is_the_hashers_own(run, files, tmp_path):
+    run("fit", files / "vectors.npy", "--hasher", "sign", "--out", tmp_path / "sign")
+    run("fit", files / "vectors.npy", "--hasher", "lsh", "--out", tmp_path / "lsh")
+    assert load_hasher(tmp_path / "sign").n_bits_ == 24
+    assert load_hasher(tmp_path / "lsh").n_bits_ == RandomHyperplanes().n_bits
+
+
+def test_json_says_what_was_fitted(run, files, tmp_path):
+    out = tmp_path / "m"
+    result = run("fit", files / "vectors.npy", "--hasher", "lsh", "--bits", 9, "--out", out, "--json")
+    assert json.loads(result.stdout) == {
+        "hasher": "lsh",
+        "n_bits": 9,
+        "n": 300,
+        "d": 24,
+        "seed": 0,
+        "fingerprint": load_hasher(out).fingerprint(),
+        "out": str(out),
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "words"),
+    [
+        ("absent.npy", ["--hasher", "itq"], ["'DATA'", "absent.npy", "does not exist"]),
+        ("truncated.npy", ["--hasher", "itq"], ["truncated.npy", "truncated or damaged"]),
+        ("text.txt", ["--hasher", "itq"], ["text.txt", "no known format", ".npy"]),
+        ("nan.npy", ["--hasher", "lsh"], ["NaN", "200"]),
+        ("vectors.npy", ["--hasher", "iqt"], ["'--hasher'", "No hashers named 'iqt'. Did you mean 'itq'?"]),
+        ("vectors.npy", [], ["Missing option '--hasher'"]),
+        ("vectors.npy", ["--hasher", "itq", "--bits", 0], ["'--bits'", "0 is not in the range 1<=x<=4096"]),
+        ("vectors.npy", ["--hasher", "itq", "--bits", 4097], ["'--bits'", "4097"]),
+        ("vectors.npy", ["--hasher", "itq", "--bits", "many"], ["'--bits'", "'many' is not a valid integer"]),
+        ("vectors.npy", ["--hasher", "itq", "--bits", 25], ["--bits 25 is too many", "[lsh]"]),
+        ("vectors.npy", ["--hasher", "itq", "--seed", -1], ["'--seed'", "-1"]),
+        ("vectors.npy", ["--hasher", "itq", "--key", "x"], ["the --key 'x' has no meaning"]),
+        (
+            "vectors.npy",
+            ["--hasher", "itq", "--param", "n_iteration=5"],
+            ["'itq' has no --param 'n_iteration'. Did you mean 'n_iterations'?"],
+        ),
+        ("vectors.npy", ["--hasher", "itq", "--param", "5"], ["'--param'", "key=value"]),
+        (
+            "vectors.npy",
+            ["--hasher", "itq", "--param", "n_bits=5"],
+            ["--param cannot set 'n_bits'; give it as --bits."],
+        ),
+        (
+            "vectors.npy",
+            ["--hasher", "itq", "--param", "random_state=5"],
+            ["--param cannot set 'random_state'; give it as --seed."],
+        ),
+        ("vectors.npy", ["--hasher", "itq", "--bits", 8, "--param", "n_iterations=0"], ["n_iterations", "got 0"]),
+        ("vectors.npy", ["--hasher", "cca-itq", "--bits", 8], ["--labels"]),
+        ("vectors.npy", ["--hasher", "lsh", "--labels", "absent.npy"], ["'--labels'", "does not exist"]),
+        ("vectors.npy", ["--hasher", "lsh", "--hashr", "x"], ["No such option '--hashr'. Did you mean '--hasher'?"]),
+    ],
+)
+def test_wrong_input_is_refused_in_one_sentence_and_nothing_is_written(refused, files, tmp_path, data, options, words):
+    sentence = refused("fit", files / data, *options, "--out", tmp_path / "m")
+    assert [word for word in words if word not in sentence] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_labels_of_another_length_are_refused(refused, files, tmp_path):
+    np.save(tmp_path / "few.npy", np.arange(299))
+    options = ["--hasher", "cca-itq", "--bits", 5, "--labels", tmp_path / "few.npy", "--out", tmp_path / "m"]
+    sentence = refused("fit", files / "vectors.npy", *options)
+    assert "299" in sentence
+    assert "300" in sentence
+
+
+def test_output_that_exists_is_kept_without_force_and_replaced_with_it(run, refused, files, tmp_path):
+    out = tmp_path / "m"
+    out.write_text("precious")
+    command = ["fit", files / "vectors.npy", "--hasher", "lsh", "--bits", 8, "--out", out]
+    assert "exists; add --force to replace it." in refused(*command)
+    assert out.read_text() == "precious"
+    assert run(*command, "--force").exit_code == 0
+    assert load_hasher(out).n_bits == 8
+
+
+def test_output_folder_that_is_missing_is_named_before_any_work(refused, files, tmp_path):
+    sentence = refused("fit", files / "truncated.npy", "--hasher", "lsh", "--out", tmp_path / "absent" / "m")
+    assert f"the folder {str(tmp_path / 'absent')!r} does not exist; create it first." in sentence

@@ -1,0 +1,41 @@
+"""``hammingway list`` names what is registered, with a line on each."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hammingway import registry
+from hammingway.cli.list_names import FORMATS, KINDS
+from hammingway.datasets.formats import FORMAT_NAMES
+
+
+@pytest.mark.parametrize("kind", registry.KINDS)
+def test_every_registered_name_is_listed_with_a_line(run, kind):
+    listed = json.loads(run("list", kind, "--json").stdout)
+    assert list(listed) == [kind]
+    assert list(listed[kind]) == registry.names(kind)
+    assert all(listed[kind].values())
+
+
+def test_every_format_is_listed_with_a_line():
+    assert set(FORMATS) == set(FORMAT_NAMES)
+
+
+def test_all_kinds_are_listed_without_an_argument(run):
+    assert tuple(json.loads(run("list", "--json").stdout)) == KINDS
+    assert [line for line in run("list").stdout.splitlines() if line.endswith(":")] == [f"{kind}:" for kind in KINDS]
+
+
+def test_text_has_a_name_and_its_line(run):
+    lines = run("list", "hashers").stdout.splitlines()
+    assert lines[0] == "hashers:"
+    assert [line.split()[0] for line in lines[1:]] == registry.names("hashers")
+    assert all(len(line.split()) > 3 for line in lines[1:])
+
+
+def test_unknown_kind_is_refused_with_the_known_ones(refused):
+    sentence = refused("list", "hasher")
+    assert "'[KIND]'" in sentence
+    assert "'hashers'" in sentence

@@ -1,0 +1,48 @@
+"""The reference page is what the commands say today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+from hammingway.cli.main import main
+from hammingway.cli.reference import reference
+
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
+
+
+def options() -> list[tuple[str, click.Option]]:
+    ctx = click.Context(main, info_name="hammingway", **main.context_settings)
+    commands = {name: main.get_command(ctx, name) for name in main.list_commands(ctx)}
+    return [
+        (name, one) for name, command in commands.items() for one in command.params if isinstance(one, click.Option)
+    ]
+
+
+def test_page_is_up_to_date():
+    written = PAGE.read_text() if PAGE.exists() else ""
+    assert written == reference(main, "hammingway"), "run: python -m hammingway.cli.reference > docs/reference/cli.md"
+
+
+def test_every_command_has_a_section():
+    page = reference(main, "hammingway")
+    assert all(f"\n## hammingway {name}\n" in page for name in main.homes)
+
+
+@pytest.mark.parametrize(("name", "option"), options(), ids=lambda value: getattr(value, "name", value))
+def test_every_option_is_explained_and_listed(name, option):
+    assert option.help
+    assert option.help.endswith(".")
+    section = reference(main, "hammingway").partition(f"\n## hammingway {name}\n")[2].partition("\n## ")[0]
+    assert f"`{option.opts[0]}" in section
+
+
+@pytest.mark.parametrize(("name", "option"), options(), ids=lambda value: getattr(value, "name", value))
+def test_a_default_that_is_not_none_or_false_is_shown(name, option):
+    default = option.to_info_dict()["default"]
+    if default in (None, False, ()) or repr(default).startswith("Sentinel") or option.multiple:
+        return
+    ctx = click.Context(main.get_command(None, name), parent=click.Context(main, **main.context_settings))
+    assert f"default: {default}" in option.get_help_record(ctx)[1]

@@ -1,0 +1,163 @@
+"""``hammingway search`` finds what the library finds, and refuses queries of another hasher."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from hammingway import FlatIndex
+from hammingway.code_files import read_codes
+from hammingway.datasets.formats import read_neighbors, read_vectors
+
+
+@pytest.fixture
+def expected(files):
+    """Return the library's answer for k neighbours of the queries in queries.codes."""
+    index = FlatIndex(13).add(read_codes(files / "itq.codes").codes)
+    return lambda k: index.search(read_codes(files / "queries.codes").codes, k)
+
+
+def parsed(lines: str) -> list[dict]:
+    return [json.loads(line) for line in lines.splitlines()]
+
+
+@pytest.mark.parametrize("database", ["itq.codes", "itq.index"])
+@pytest.mark.parametrize("queries", [["queries.codes"], ["queries.npy", "--model", "itq.model"]])
+def test_neighbours_are_those_of_the_library(run, files, expected, monkeypatch, database, queries):
+    monkeypatch.chdir(files)
+    result = run("search", database, *queries, "-k", 6, "--json")
+    assert result.exit_code == 0, result.output
+    assert [(line["query"], line["ids"], line["distances"]) for line in parsed(result.stdout)] == [
+        (i, ids.tolist(), distances.tolist()) for i, (ids, distances) in enumerate(expected(6))
+    ]
+
+
+def test_text_is_a_line_a_query_of_id_and_distance(run, files, expected):
+    lines = run("search", files / "itq.codes", files / "queries.codes", "-k", 2).stdout.splitlines()
+    for i, (ids, distances) in enumerate(expected(2)):
+        assert lines[i] == f"{i} {ids[0]}:{distances[0]} {ids[1]}:{distances[1]}"
+    assert len(lines) == 7
+
+
+def test_ten_neighbours_are_found_unless_told_otherwise(run, files, expected):
+    lines = parsed(run("search", files / "itq.codes", files / "queries.codes", "--json").stdout)
+    assert [line["ids"] for line in lines] == expected(10).ids.tolist()
+
+
+def test_more_neighbours_than_codes_gives_every_code_once(run, files):
+    lines = parsed(run("search", files / "itq.codes", files / "queries.codes", "-k", 1000, "--json").stdout)
+    assert all(sorted(line["ids"]) == list(range(300)) for line in lines)
+
+
+def test_ids_of_the_codes_are_kept(run, files, expected):
+    lines = parsed(run("search", files / "numbered.codes", files / "queries.codes", "-k", 4, "--json").stdout)
+    assert [line["ids"] for line in lines] == (expected(4).ids * 10).tolist()
+
+
+@pytest.mark.parametrize("radius", [0, 2, 13, 100])
+def test_radius_finds_what_the_library_finds(run, files, radius):
+    index = FlatIndex(13).add(read_codes(files / "itq.codes").codes)
+    found = index.search_radius(read_codes(files / "queries.codes").codes, radius)
+    lines = parsed(run("search", files / "itq.codes", files / "queries.codes", "--radius", radius, "--json").stdout)
+    assert [(line["ids"], line["distances"]) for line in lines] == [(i.tolist(), d.tolist()) for i, d in found]
+
+
+def test_parts_do_not_change_the_answer(run, files, monkeypatch):
+    command = ["search", files / "itq.codes", files / "itq.codes", "-k", 3, "--json"]
+    whole = run(*command).stdout
+    monkeypatch.setattr("hammingway.cli.searching._MOST_QUERIES", 7)
+    assert run(*command).stdout == whole
+    assert [line["query"] for line in parsed(whole)] == list(range(300))
+
+
+def test_threads_do_not_change_the_answer(run, files):
+    command = ["search", files / "itq.codes", files / "itq.codes", "--json", "--threads"]
+    assert run(*command, 1).stdout == run(*command, 3).stdout
+
+
+def test_output_in_json_lines_is_what_stdout_would_have_shown(run, files, tmp_path):
+    shown = run("search", files / "itq.codes", files / "queries.codes", "--json").stdout
+    result = run("search", files / "itq.codes", files / "queries.codes", "--out", tmp_path / "r.jsonl")
+    assert (tmp_path / "r.jsonl").read_text() == shown
+    assert result.stdout == f"{tmp_path / 'r.jsonl'}: results of 7 queries.\n"
+
+
+@pytest.mark.parametrize("ending", [".npy", ".ivecs"])
+def test_output_as_an_array_holds_the_ids(run, files, tmp_path, expected, ending):
+    run("search", files / "itq.codes", files / "queries.codes", "-k", 5, "--out", tmp_path / f"r{ending}")
+    np.testing.assert_array_equal(read_vectors(tmp_path / f"r{ending}"), expected(5).ids)
+
+
+def test_output_as_ibin_holds_ids_and_distances(run, files, tmp_path, expected):
+    result = run(
+        "search", files / "itq.codes", files / "queries.codes", "-k", 5, "--out", tmp_path / "r.ibin", "--json"
+    )
+    ids, distances = read_neighbors(tmp_path / "r.ibin")
+    np.testing.assert_array_equal(ids, expected(5).ids)
+    np.testing.assert_array_equal(distances, expected(5).distances)
+    assert json.loads(result.stdout) == {
+        "n_queries": 7,
+        "n": 300,
+        "n_bits": 13,
+        "k": 5,
+        "radius": None,
+        "out": str(tmp_path / "r.ibin"),
+    }
+
+
+def test_file_that_does_not_name_its_encoder_is_searched_with_a_note_on_stderr(run, files, expected):
+    result = run("search", files / "itq.codes", files / "unsigned.codes", "-k", 3, "--json")
+    assert [line["ids"] for line in parsed(result.stdout)] == expected(3).ids.tolist()
+    assert result.stderr.startswith("Note: ")
+    assert "does not say which hasher made its codes" in result.stderr
+
+
+def test_equal_encoders_need_no_note(run, files):
+    assert run("search", files / "itq.codes", files / "queries.codes").stderr == ""
+
+
+def test_codes_of_another_hasher_are_refused(refused, files):
+    sentence = refused("search", files / "itq.codes", files / "other.codes")
+    assert read_codes(files / "itq.codes").encoder in sentence
+    assert read_codes(files / "other.codes").encoder in sentence
+    assert "encode both with one fitted hasher" in sentence
+
+
+def test_model_of_another_hasher_is_refused(run, refused, files, tmp_path):
+    run("fit", files / "vectors.npy", "--hasher", "itq", "--bits", 13, "--seed", 1, "--out", tmp_path / "m")
+    sentence = refused("search", files / "itq.codes", files / "queries.npy", "--model", tmp_path / "m")
+    assert "encode both with one fitted hasher" in sentence
+
+
+@pytest.mark.parametrize(
+    ("database", "queries", "options", "words"),
+    [
+        ("absent", "queries.codes", [], ["'DATABASE'", "does not exist"]),
+        ("itq.codes", "absent", [], ["'QUERIES'", "does not exist"]),
+        ("itq.codes", "queries.npy", [], ["queries.npy", "give --model"]),
+        ("vectors.npy", "queries.codes", [], ["vectors.npy", "hammingway encode"]),
+        ("itq.model", "queries.codes", [], ["itq.model", "holds a hasher"]),
+        ("truncated.codes", "queries.codes", [], ["truncated.codes", "damaged"]),
+        ("itq.codes", "truncated.codes", [], ["truncated.codes", "damaged"]),
+        ("itq.codes", "wide.codes", [], ["14", "13"]),
+        ("itq.codes", "queries.codes", ["-k", 0], ["'-k'", "0 is not in the range x>=1"]),
+        ("itq.codes", "queries.codes", ["--radius", -1], ["'--radius'", "-1"]),
+        ("itq.codes", "queries.codes", ["--threads", 0], ["'--threads'", "0"]),
+        ("itq.codes", "queries.codes", ["-k", 3, "--radius", 3], ["-k and --radius exclude each other"]),
+        ("itq.codes", "queries.codes", ["--radius", 3, "--out", "r.npy"], ["--radius", ".jsonl"]),
+        ("itq.codes", "queries.codes", ["--out", "r.txt"], ["'--out'", ".jsonl or .npy"]),
+        ("itq.codes", "wrong_width.npy", ["--model", "itq.model"], ["9 features", "24 features"]),
+        ("itq.codes", "nan.npy", ["--model", "itq.model"], ["NaN"]),
+        ("itq.codes", "queries.npy", ["--model", "queries.codes"], ["holds a codes"]),
+    ],
+)
+def test_wrong_input_is_refused_in_one_sentence(
+    refused, files, tmp_path, monkeypatch, database, queries, options, words
+):
+    monkeypatch.chdir(files)
+    options = [tmp_path / option if str(option).startswith("r.") else option for option in options]
+    sentence = refused("search", database, queries, *options)
+    assert [word for word in words if word not in sentence] == []
+    assert list(tmp_path.iterdir()) == []
