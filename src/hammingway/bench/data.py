@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hammingway import registry, storage
 from hammingway.bench.spec import DataSpec
 from hammingway.bench.store import DataFacts
-from hammingway.datasets.formats import read_vectors
+from hammingway.datasets.formats import read_labels, read_vectors
 from hammingway.datasets.named import DATA_VARIABLE, load
 from hammingway.datasets.retrieval import RetrievalData, from_vectors
 from hammingway.errors import ConfigError, InvalidInputError
@@ -46,7 +46,7 @@ def open_data(spec: DataSpec, *, data_dir: str | os.PathLike[str] | None = None)
         raise ConfigError(f"protocol {spec.protocol!r} is for registered data sets; {spec.dataset!r} is a file.")
     folder = Path(data_dir or os.environ.get(DATA_VARIABLE) or ".")
     vectors = read_vectors(_existing(folder, spec.dataset), key=spec.key)
-    labels = None if spec.labels is None else _read_labels(_existing(folder, spec.labels))
+    labels = None if spec.labels is None else read_labels(_existing(folder, spec.labels))
     return hold_out(vectors, spec, labels=labels)
 
 
@@ -113,29 +113,6 @@ def data_facts(data: RetrievalData) -> DataFacts:
 def _joint_digest(arrays: Sequence[NDArray[Any] | None]) -> str:
     parts = ["" if array is None else storage.digest(array) for array in arrays]
     return storage.digest(np.frombuffer("\n".join(parts).encode(), np.uint8))
-
-
-def _read_labels(path: Path) -> NDArray[np.int64]:
-    """Return one class number a row; names are numbered in alphabetical order."""
-    labels = np.load(path, allow_pickle=False) if path.suffix == ".npy" else _label_lines(path)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.dtype.kind in "iu":
-        return labels.astype(np.int64)
-    if labels.ndim != 1 or labels.dtype.kind not in "bUS":
-        raise InvalidInputError(
-            f"{path} holds {labels.dtype} of shape {labels.shape}; labels must be one class number or name a row."
-        )
-    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
-
-
-def _label_lines(path: Path) -> NDArray[np.str_]:
-    try:
-        return np.array(path.read_text().splitlines(), dtype=np.str_)
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(
-            f"{path} is not text; give labels as .npy, or as text with one label a line."
-        ) from error
 
 
 def _existing(folder: Path, name: str) -> Path:

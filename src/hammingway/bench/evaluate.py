@@ -38,9 +38,6 @@ SINGLE_QUERIES = 100
 
 T = TypeVar("T")
 
-Steps = Callable[[str, int, int], None]
-"""Called as ``steps(what, done, total)``: what is being done, and how far it is."""
-
 
 @dataclass(frozen=True, eq=False)
 class Setting:
@@ -79,7 +76,7 @@ def run_plan(
     store: RecordStore | None = None,
     *,
     on_record: Callable[[Record], None] | None = None,
-    steps: Steps | None = None,
+    progress: Progress | None = None,
 ) -> list[Record]:
     """Return one record a run of ``plan``; runs already in ``store`` are not measured again.
 
@@ -87,22 +84,22 @@ def run_plan(
     ----------
     store : where new records are appended, each as soon as it is measured.
     on_record : told of each record, old or new, in the order of the plan.
-    steps : told what is being done.
+    progress : told how many runs are done, of how many.
     """
     known = {(record.run_id, record.data.digest): record for record in store} if store else {}
-    records = []
     specs = plan.runs()
-    for number, spec in enumerate(specs):
+    records = []
+    for number, spec in enumerate(specs, start=1):
         record = known.get((spec.run_id, setting.facts.digest))
         if record is None:
-            if steps is not None:
-                steps(f"{spec.hasher.label} at {spec.n_bits} bits", number, len(specs))
             record = run(spec, setting)
             if store is not None:
                 store.append(record)
         records.append(record)
         if on_record is not None:
             on_record(record)
+        if progress is not None:
+            progress(number, len(specs))
     return records
 
 

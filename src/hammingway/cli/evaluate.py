@@ -46,7 +46,7 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
     default="64,128",
     help="Bits a code, with commas.",
 )
-@click.option("--labels", metavar="FILE", help="One label a row, .npy or text: adds mAP and precision by label.")
+@click.option("--labels", metavar="FILE", help="One class number a row of DATA: adds mAP and precision.")
 @click.option("--queries", "n_queries", type=click.IntRange(min=1), default=1000, help="Rows of a file held out.")
 @seed_option
 @click.option("--k", type=click.IntRange(min=1), default=100, help="Results a query.")

@@ -130,7 +130,7 @@ def _health_column(name: str) -> Column:
 
 def _cell(column: Column, row: Row) -> dict[str, Any]:
     value = column.value(row)
-    share = value if column.title in row.quality and isinstance(value, float) else None
+    share = value if column.title in row.quality and isinstance(value, int | float) else None
     return {"text": column.text(row), "sort": value if value is not None else -1, "share": share}
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Column", "columns", "markdown", "refusals", "rich_table", "summary"]
 
-_TERMINAL_METRICS = 5
+_TERMINAL_METRICS = ("r10@10", "r10@100", "mAP@all")
+_UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ def columns(rows: Sequence[Row], *, metrics: Sequence[str] | None = None) -> lis
         Column(title="bits", value=lambda row: row.n_bits, style="d"),
         Column(title="bytes", value=lambda row: row.code_bytes, style="d"),
         *[_metric_column(name) for name in names],
-        Column(title="fit s", value=lambda row: row.fit_seconds, style=".2f", better=-1),
+        Column(title="fit s", value=lambda row: row.fit_seconds, style=".3f", better=-1),
         Column(title="encoded/s", value=lambda row: row.encode_rate, style=",.0f", better=1),
         Column(title="queries/s", value=lambda row: row.batch_rate, style=",.0f", better=1),
         Column(title="one query ms", value=lambda row: row.single_ms, style=".3f", better=-1),
@@ -58,21 +59,26 @@ def columns(rows: Sequence[Row], *, metrics: Sequence[str] | None = None) -> lis
 
 
 def rich_table(records: Iterable[Record], *, title: str | None = None) -> rich.table.Table:
-    """Return a table for the terminal: means over seeds, the best value of each width in bold."""
+    """Return a table for a terminal of 80 columns: means over seeds, width by width, the best of each marked."""
     from rich.table import Table
+    from rich.text import Text
 
-    rows = over_seeds(rows_from_records(records))
-    shown = columns(rows, metrics=quality_names(rows)[:_TERMINAL_METRICS])
-    table = Table(title=title, title_justify="left", header_style="bold cyan", box=None, pad_edge=False)
+    rows = sorted(over_seeds(rows_from_records(records)), key=lambda row: row.n_bits)
+    shown = _terminal_columns(rows)
+    best = _best_cells(rows, shown)
+    table = Table(
+        title=title, title_justify="left", title_style="bold", header_style="bold cyan", box=None, pad_edge=False
+    )
     for column in shown:
         table.add_column(column.title, justify="left" if column.title == "hasher" else "right", no_wrap=True)
-    best = _best_cells(rows, shown)
-    for row in rows:
-        cells = [
-            f"[bold green]{c.text(row)}[/]" if (row.n_bits, c.text(row)) in best[c.title] else c.text(row)
-            for c in shown
-        ]
-        table.add_row(*cells, end_section=row is rows[-1])
+    for row, previous in zip(rows, [None, *rows], strict=False):
+        if previous is not None and previous.n_bits != row.n_bits:
+            table.add_row()
+        texts = [column.text(row) for column in shown]
+        marked = [(row.n_bits, text) in best[column.title] for column, text in zip(shown, texts, strict=True)]
+        table.add_row(
+            *(Text(text, style="bold green" if mark else "") for text, mark in zip(texts, marked, strict=True))
+        )
     return table
 
 
@@ -136,6 +142,30 @@ def summary(record: Record) -> dict[str, Any]:
     }
 
 
+def _terminal_columns(rows: Sequence[Row]) -> list[Column]:
+    """Return the columns that fit a terminal: the metrics most asked for, rates in short form."""
+    present = quality_names(rows)
+    names = [name for name in _TERMINAL_METRICS if name in present] or present[:3]
+    keep = ("hasher", "bits", "bytes", *names, "fit s")
+    return [
+        *[column for column in columns(rows) if column.title in keep],
+        Column(title="encoded/s", value=lambda row: _short(row.encode_rate)),
+        Column(title="queries/s", value=lambda row: _short(row.batch_rate)),
+    ]
+
+
+def _short(number: float) -> str:
+    """Return a number in three digits and a unit.
+
+    >>> [_short(number) for number in (7.25, 834, 12_345, 1_234_567)]
+    ['7.25', '834', '12.3k', '1.23M']
+    """
+    for size, unit in _UNITS:
+        if number >= size:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:.3g}"
+
+
 def _metric_column(name: str) -> Column:
     return Column(title=name, value=lambda row: row.quality.get(name), style=".3f", better=1)
 
@@ -149,7 +179,7 @@ def _best_cells(rows: Sequence[Row], shown: Sequence[Column]) -> dict[str, set[t
     for n_bits in {row.n_bits for row in rows}:
         peers = [row for row in rows if row.n_bits == n_bits]
         for column in shown:
-            values = [(value, row) for row in peers if isinstance(value := column.value(row), float)]
+            values = [(value, row) for row in peers if isinstance(value := column.value(row), int | float)]
             if column.better and len(values) > 1:
                 winner = max(values, key=lambda pair: column.better * pair[0])[1]
                 best[column.title].add((n_bits, column.text(winner)))

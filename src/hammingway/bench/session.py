@@ -1,0 +1,73 @@
+"""From a plan and a folder to records: open the data, find the truth, run what is missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from hammingway import registry
+from hammingway.bench.data import open_data
+from hammingway.bench.evaluate import prepare, run_plan
+from hammingway.bench.spec import Component, DataSpec, PlanSpec
+from hammingway.bench.store import Record, RecordStore
+from hammingway.progress import Progress
+
+__all__ = ["DEMO_PLAN", "RECORDS_NAME", "locate", "measure"]
+
+RECORDS_NAME = "records.jsonl"
+
+DEMO_PLAN = PlanSpec(
+    title="Seven classic hashers on handwritten digits",
+    data=DataSpec(dataset="digits"),
+    hashers=tuple(Component(name=name) for name in ("lsh", "sign", "pcah", "pcar", "itq", "sh", "cca-itq")),
+    n_bits=(8, 16, 32, 64),
+)
+"""Every classic hasher at four widths on the embedded digits, by float neighbours and by labels."""
+
+Bar = Callable[[str], AbstractContextManager[Progress]]
+"""Called with a label; gives a progress callable for as long as that work takes."""
+
+
+def measure(
+    plan: PlanSpec,
+    *,
+    bar: Bar,
+    data_dir: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    on_record: Callable[[Record], None] | None = None,
+) -> list[Record]:
+    """Return one record a run of ``plan``.
+
+    Parameters
+    ----------
+    bar : shows how far the work is.
+    data_dir : where files and local copies of data sets are.
+    out : folder whose ``records.jsonl`` keeps the records; runs that are there already are not repeated.
+    on_record : told of each record as soon as it is there.
+    """
+    plan.runs()  # a plan that cannot be unfolded fails here, before any data is read
+    with bar("reading data"):
+        data = open_data(plan.data, data_dir=data_dir)
+    with bar("exact neighbours") as progress:
+        setting = prepare(data, plan, progress=progress)
+    store = None if out is None else RecordStore(Path(out) / RECORDS_NAME)
+    with bar("runs") as progress:
+        return run_plan(plan, setting, store, on_record=on_record, progress=progress)
+
+
+def locate(
+    data: str, labels: str | None, data_dir: str | os.PathLike[str] | None
+) -> tuple[str, str | None, str | os.PathLike[str] | None]:
+    """Return (dataset, labels, data_dir) as a plan wants them, from what a person typed.
+
+    A file that is there is named by its own folder, so that the run is the same from any working
+    directory; a registered name, or a file below ``data_dir``, stays as it is.
+    """
+    path = Path(data)
+    if data in registry.names("datasets") or data_dir is not None or not path.is_file():
+        return data, labels, data_dir
+    folder = path.resolve().parent
+    relative = None if labels is None else os.path.relpath(Path(labels).resolve(), folder)
+    return path.name, relative, folder
