@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import warnings
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +17,7 @@ from numpy.typing import NDArray
 from hammingway.errors import CodeWidthError, InvalidInputError, ShapeError, UnknownNameError
 from hammingway.kernels import numpy_twin
 from hammingway.kernels.layout import LANES, check_ids, check_planes, check_rows, check_slots, count_of, threads_of
-from hammingway.suggest import did_you_mean
+from hammingway.kernels.native import NativeTable
 
 __all__ = ["Kernels", "available", "backend", "choose", "info"]
 
@@ -20,11 +25,16 @@ __all__ = ["Kernels", "available", "backend", "choose", "info"]
 class Table(Protocol):
     """The functions of one backend, arguments already checked."""
 
-    write_rows: Any
-    read_rows: Any
-    top_k: Any
-    within: Any
-    pairwise: Any
+    @property
+    def write_rows(self) -> Callable[..., None]: ...
+    @property
+    def read_rows(self) -> Callable[..., NDArray[np.uint8]]: ...
+    @property
+    def top_k(self) -> Callable[..., tuple[NDArray[np.int64], NDArray[np.int32]]]: ...
+    @property
+    def within(self) -> Callable[..., tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]]: ...
+    @property
+    def pairwise(self) -> Callable[..., NDArray[np.uint16]]: ...
 
 
 class Kernels:
@@ -77,8 +87,7 @@ class Kernels:
         InvalidInputError : a slot past the last block, or a wrong dtype.
         """
         check_planes(planes)
-        found: NDArray[np.uint8] = self._table.read_rows(planes, check_slots(slots, len(planes)))
-        return found
+        return self._table.read_rows(planes, check_slots(slots, len(planes)))
 
     def top_k(
         self,
@@ -112,11 +121,8 @@ class Kernels:
         n_bits = check_planes(planes, live)
         queries = check_rows("queries", queries, n_bits)
         k = count_of("k", k, 1)
-        ids = check_ids(ids, len(planes))
-        found: tuple[NDArray[np.int64], NDArray[np.int32]] = self._table.top_k(
-            planes, live, queries, k, ids=ids, n_threads=threads_of(n_threads)
-        )
-        return found
+        ids = check_ids(ids, live)
+        return self._table.top_k(planes, live, queries, k, ids=ids, n_threads=threads_of(n_threads))
 
     def within(
         self,
@@ -141,11 +147,8 @@ class Kernels:
         n_bits = check_planes(planes, live)
         queries = check_rows("queries", queries, n_bits)
         radius = min(count_of("radius", radius, 0), n_bits)
-        ids = check_ids(ids, len(planes))
-        found: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]] = self._table.within(
-            planes, live, queries, radius, ids=ids, n_threads=threads_of(n_threads)
-        )
-        return found
+        ids = check_ids(ids, live)
+        return self._table.within(planes, live, queries, radius, ids=ids, n_threads=threads_of(n_threads))
 
     def pairwise(
         self, queries: NDArray[np.uint8], database: NDArray[np.uint8], *, n_threads: int | None = None
@@ -175,15 +178,30 @@ class Kernels:
                 f"queries and database must have the same 1 to 512 bytes a row; got {queries.shape[1]} and "
                 f"{database.shape[1]}."
             )
-        found: NDArray[np.uint16] = self._table.pairwise(
+        return self._table.pairwise(
             np.ascontiguousarray(queries), np.ascontiguousarray(database), n_threads=threads_of(n_threads)
         )
-        return found
+
+
+@cache
+def native_module() -> ModuleType | None:
+    """Return the compiled module, or None (with a warning, once) where it cannot be imported."""
+    try:
+        return import_module("hammingway._native")
+    except ImportError as failure:
+        warnings.warn(
+            f"hammingway's native kernel cannot be imported ({failure}), so searches run in NumPy, 10 to 1000 times "
+            "slower; reinstall the package, or set HAMMINGWAY_SIMD=numpy to choose this and silence the warning.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
 
 
 def available() -> list[str]:
     """Return the backends that can run here, fastest first; "numpy" is always the last."""
-    return ["numpy"]
+    module = native_module()
+    return [*(module.available() if module else []), "numpy"]
 
 
 def backend(name: str) -> Kernels:
@@ -193,24 +211,38 @@ def backend(name: str) -> Kernels:
     ------
     UnknownNameError : it does not exist or cannot run on this machine; the message lists those that can.
     """
-    if name not in available():
+    if name == "numpy":
+        return Kernels(name, numpy_twin)
+    module = native_module()
+    if module is None or name not in available():
         raise UnknownNameError(
-            f"No kernel backend {name!r} can run here; available are {', '.join(available())}. "
-            f"{did_you_mean(name, available())}"
+            f"No kernel backend {name!r} can run here; available are {', '.join(available())} (HAMMINGWAY_SIMD chooses "
+            "one; unset it for the fastest)."
         )
-    return Kernels(name, numpy_twin)
+    return Kernels(name, NativeTable(module, name))
 
 
 def choose() -> Kernels:
-    """Return the backend that ``HAMMINGWAY_SIMD`` names, or the fastest."""
+    """Return the backend that ``HAMMINGWAY_SIMD`` names, or the fastest one."""
     return backend(os.environ.get("HAMMINGWAY_SIMD") or available()[0])
 
 
 def info() -> dict[str, Any]:
-    """Return what ``hammingway info`` prints of the kernel: backends, processor features, threads, compiler."""
+    """Return what is known of the kernel.
+
+    Returns
+    -------
+    info : dict with ``backend`` (the one in use), ``available`` (names, fastest first), ``machine``,
+        ``cpu_features`` (those a scan could use), ``threads`` (cores the process may use) and
+        ``compiler`` (None for the NumPy twin alone).
+    """
+    forced = os.environ.get("HAMMINGWAY_SIMD") == "numpy"
+    module = None if forced else native_module()
     return {
         "backend": choose().name,
-        "available": available(),
+        "available": ["numpy"] if forced else available(),
         "machine": platform.machine(),
+        "cpu_features": module.cpu_features() if module else [],
         "threads": threads_of(None),
+        "compiler": module.COMPILER if module else None,
     }

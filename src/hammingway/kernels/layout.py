@@ -68,14 +68,15 @@ def check_slots(slots: NDArray[np.int64], n_blocks: int) -> NDArray[np.int64]:
     return slots
 
 
-def check_ids(ids: NDArray[np.int64] | None, n_blocks: int) -> NDArray[np.int64] | None:
-    """Return ``ids``, int64 with at least one entry a slot, padded so that the last block is whole."""
+def check_ids(ids: NDArray[np.int64] | None, live: NDArray[np.uint64]) -> NDArray[np.int64] | None:
+    """Return ``ids``, int64 (n,), C-contiguous, after checking that every live slot has one."""
     if ids is None:
         return None
     ids = np.ascontiguousarray(ids)
     check_array("ids", ids, np.int64, 1)
-    if len(ids) <= (n_blocks - 1) * LANES:
-        raise ShapeError(f"ids must name every slot of {n_blocks} blocks of {LANES}; got {len(ids)} ids.")
+    words = live.reshape(-1)[len(ids) // 64 :]
+    if len(words) and (words[0] >> np.uint64(len(ids) % 64) or words[1:].any()):
+        raise ShapeError(f"ids must name every live slot; there are {len(ids)} ids and a live slot after them.")
     return ids
 
 

@@ -1,0 +1,41 @@
+#include "collect.hpp"
+
+#include <algorithm>
+
+namespace hammingway {
+
+void sort_found(std::vector<Found>& list, const int64_t* ids) {
+  if (ids)
+    std::sort(list.begin(), list.end(), ByKey{ids});
+  else
+    std::sort(list.begin(), list.end());
+}
+
+int64_t Keys::least(int64_t first, int64_t last) const {
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (int64_t slot = first; slot < std::min(last, count); ++slot) least = std::min(least, ids[slot]);
+  return least;
+}
+
+Best::Best(int64_t k, int n_bits, const int64_t* ids)
+    : k_(k), n_bits_(n_bits), ids_(ids), capacity_(2 * k + 512), worst_(n_bits), histogram_(size_t(n_bits) + 1, 0) {}
+
+void Best::narrow() {
+  while (count_ - histogram_[size_t(worst_)] >= k_) count_ -= histogram_[size_t(worst_--)];
+  key_limit_ = std::numeric_limits<int64_t>::max();
+}
+
+void Best::cut() {
+  if (int64_t(list_.size()) < k_) return;
+  const auto last = list_.begin() + (k_ - 1);
+  if (ids_)
+    std::nth_element(list_.begin(), last, list_.end(), ByKey{ids_});
+  else
+    std::nth_element(list_.begin(), last, list_.end());
+  histogram_[size_t(worst_)] -= count_ - k_;
+  count_ = k_;
+  if (ids_) key_limit_ = ids_[slot_of(*last)];
+  list_.resize(size_t(k_));
+}
+
+}  // namespace hammingway

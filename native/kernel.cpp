@@ -1,0 +1,416 @@
+// The scan, compiled once for each instruction set: -DHAMMINGWAY_ISA names the unit.
+#include "kernel.hpp"
+#include "plan.hpp"
+#include "vector.hpp"
+
+#define HAMMINGWAY_PASTE2(a, b) a##b
+#define HAMMINGWAY_PASTE(a, b) HAMMINGWAY_PASTE2(a, b)
+#define HAMMINGWAY_QUOTE2(a) #a
+#define HAMMINGWAY_QUOTE(a) HAMMINGWAY_QUOTE2(a)
+
+namespace {
+
+using hammingway::Hit;
+using hammingway::Kernel;
+using hammingway::kChunk;
+using hammingway::kLanes;
+using hammingway::kLimitStride;
+using hammingway::kMaxCounterBits;
+using hammingway::kWords;
+using hammingway::Scan;
+
+constexpr int log2_at_compile_time(int power) { return power <= 1 ? 0 : 1 + log2_at_compile_time(power / 2); }
+
+constexpr int table_vectors(int planes) { return (planes / 2 - 1) * 8 + 8; }
+constexpr int kTableBytes = table_vectors(kChunk) * kVectorBytes;
+
+// ---- sources of one-bit vectors -------------------------------------------------------------
+
+// Carries of weight two, picked from the tables of a chunk.
+template <int P>
+struct Picked {
+  static constexpr int kLowest = 1;
+  static constexpr int kCount = P / 2 - 1;
+  const uint8_t* tables;
+  const uint8_t* picks;
+
+  template <int I>
+  HAMMINGWAY_INLINE Vec at(const Picked& s) {
+    return load(s.tables + I * 8 * kVectorBytes + size_t(s.picks[I]) * 8);
+  }
+  HAMMINGWAY_INLINE const uint8_t* rest(const Picked& s) {
+    return s.tables + kCount * 8 * kVectorBytes + size_t(s.picks[kCount]) * 8;
+  }
+  HAMMINGWAY_INLINE Vec ones(const Picked& s) { return load(rest(s)); }
+  HAMMINGWAY_INLINE Vec carry_in(const Picked& s) { return load(rest(s) + kVectorBytes); }
+};
+
+// Planes themselves, flipped where the query's bit is set.
+template <int P>
+struct Flipped {
+  static constexpr int kLowest = 0;
+  static constexpr int kCount = P - 1;
+  const uint64_t* planes;
+  const uint64_t* masks;
+
+  template <int I>
+  HAMMINGWAY_INLINE Vec at(const Flipped& s) {
+    return load_unaligned(s.planes + I * kWords) ^ broadcast(s.masks[I]);
+  }
+  HAMMINGWAY_INLINE Vec carry_in(const Flipped& s) { return at<P - 1>(s); }
+};
+
+// ---- counting -------------------------------------------------------------------------------
+
+// One vector of weight 2^Level made from the source's vectors from index I on, depth first, so that
+// only one running sum a level is alive; sums stay in `sums`.
+template <int Level, int I, class Source>
+HAMMINGWAY_INLINE Vec gather(const Source& source, Vec* sums) {
+  if constexpr (Level == Source::kLowest) {
+    return Source::template at<I>(source);
+  } else {
+    constexpr int kHalf = 1 << (Level - 1 - Source::kLowest);
+    const Vec a = gather<Level - 1, I>(source, sums);
+    const Vec b = gather<Level - 1, I + kHalf>(source, sums);
+    Vec carry;
+    full_add(sums[Level - 1], a, b, carry);
+    return carry;
+  }
+}
+
+template <int Level, int Top, class Source>
+HAMMINGWAY_INLINE void gather_all(const Source& source, Vec* sums) {
+  if constexpr (Level < Top) {
+    sums[Level] = gather<Level, (1 << (Level - Source::kLowest)) - 1>(source, sums);
+    gather_all<Level + 1, Top>(source, sums);
+  }
+}
+
+// Number of set bits among P - 1 planes of a chunk as log2(P) vertical bits.
+template <int P, class Source>
+HAMMINGWAY_INLINE void count(const Source& source, Vec* sums) {
+  constexpr int kTop = log2_at_compile_time(P);
+  if constexpr (Source::kLowest == 1) sums[0] = Source::ones(source);
+  gather_all<Source::kLowest, kTop>(source, sums);
+}
+
+// totals (W bits and an overflow that stays set) += count + carry.
+template <int P, int W>
+HAMMINGWAY_INLINE void add_count(const Vec* sums, Vec carry, Vec* totals) {
+  constexpr int kLow = log2_at_compile_time(P);
+#pragma GCC unroll 16
+  for (int b = 0; b < kLow; ++b) {
+    const Vec c = carry;
+    full_add(totals[b], sums[b], c, carry);
+  }
+#pragma GCC unroll 16
+  for (int b = kLow; b < W; ++b) {
+    const Vec t = totals[b];
+    totals[b] = t ^ carry;
+    carry = t & carry;
+  }
+  totals[W] |= carry;
+}
+
+// ---- hits -----------------------------------------------------------------------------------
+
+__attribute__((noinline, cold)) static void report(const Scan& scan, int query, int64_t block, int part, Vec lanes,
+                                                    const Vec* totals) {
+  alignas(64) uint64_t found[kVectorWords];
+  store(found, lanes);
+  const Hit hit{query, block, part * kVectorWords * 64, kVectorWords, found, reinterpret_cast<const uint64_t*>(totals)};
+  scan.on_hit(scan.context, hit);
+}
+
+// ---- many queries: tables -------------------------------------------------------------------
+
+static void build_tables(const uint64_t* planes, int n_planes, int padded, uint8_t* tables) {
+  Vec queue[2 * kChunk];
+  for (int j = 0; j < padded; ++j) queue[j] = j < n_planes ? load_unaligned(planes + size_t(j) * kWords) : zero();
+  const Vec last = queue[padded - 1];
+  const int n_adders = padded / 2 - 1;
+  uint8_t* to = tables;
+  for (int t = 0; t < n_adders; ++t, to += 8 * kVectorBytes) {
+    const Vec a = queue[3 * t], b = queue[3 * t + 1], c = queue[3 * t + 2];
+    // the adders' sums queue up behind the planes, over the one that became the carry-in
+    queue[padded - 1 + t] = xor3(a, b, c);
+    for (int flip = 0; flip < 4; ++flip) {
+      const Vec carry = majority(flip & 1 ? ~a : a, flip & 2 ? ~b : b, c);
+      store(to + flip * kVectorBytes, carry);
+      store(to + (7 - flip) * kVectorBytes, ~carry);
+    }
+  }
+  const Vec sum = queue[padded - 2 + n_adders];
+  for (int flip = 0; flip < 4; ++flip) {
+    store(to + 2 * flip * kVectorBytes, flip & 1 ? ~sum : sum);
+    store(to + (2 * flip + 1) * kVectorBytes, flip & 2 ? ~last : last);
+  }
+}
+
+struct Place {
+  int64_t block;
+  int part;
+  Vec live;
+};
+
+// Codes of one chunk: totals never leave the registers, and only the carry out of the comparison is formed.
+template <int P>
+static void scan_only_chunk(const Scan& scan, const uint8_t* tables, const Place& place) {
+  constexpr int kLow = log2_at_compile_time(P);
+  for (int q = 0; q < scan.n_queries; ++q) {
+    const Picked<P> source{tables, scan.picks + size_t(q) * (P / 2)};
+    const uint64_t* limit = scan.limits + size_t(q) * kLimitStride;
+    Vec sums[kLow];
+    count<P>(source, sums);
+    const Vec in = Picked<P>::carry_in(source);
+    Vec carry = in;
+#pragma GCC unroll 16
+    for (int b = 0; b < kLow; ++b) carry = majority(sums[b], broadcast(limit[b]), carry);
+    carry &= broadcast(limit[kLow]);
+    const Vec lanes = place.live & ~carry;
+    if (__builtin_expect(any(lanes), 0)) {
+      Vec totals[kLow + 2];
+      for (int b = 0; b <= kLow; ++b) totals[b] = broadcast(limit[b]);
+      totals[kLow + 1] = zero();
+      add_count<P, kLow + 1>(sums, in, totals);
+      report(scan, q, place.block, place.part, lanes, totals);
+    }
+  }
+}
+
+enum class Stage { kFirst, kMiddle, kLast };
+
+// One chunk of wider codes for the queries still in play; returns how many remain.
+template <int P, int W, Stage stage>
+static int scan_chunk(const Scan& scan, const uint8_t* tables, const uint8_t* picks, const Place& place, Vec* counters,
+                      int32_t* active, int n_active) {
+  constexpr int kLow = log2_at_compile_time(P);
+  int remaining = 0;
+  for (int i = 0; i < n_active; ++i) {
+    const int q = stage == Stage::kFirst ? i : active[i];
+    const Picked<P> source{tables, picks + size_t(q) * (P / 2)};
+    Vec* mine = counters + size_t(q) * (W + 1);
+    Vec sums[kLow], totals[W + 1];
+    count<P>(source, sums);
+    if constexpr (stage == Stage::kFirst) {
+      const uint64_t* limit = scan.limits + size_t(q) * kLimitStride;
+#pragma GCC unroll 16
+      for (int b = 0; b < W; ++b) totals[b] = broadcast(limit[b]);
+      totals[W] = zero();
+    } else {
+#pragma GCC unroll 16
+      for (int b = 0; b <= W; ++b) totals[b] = mine[b];
+    }
+    add_count<P, W>(sums, Picked<P>::carry_in(source), totals);
+    const Vec lanes = place.live & ~totals[W];
+    if constexpr (stage == Stage::kLast) {
+      if (__builtin_expect(any(lanes), 0)) report(scan, q, place.block, place.part, lanes, totals);
+    } else {
+#pragma GCC unroll 16
+      for (int b = 0; b <= W; ++b) mine[b] = totals[b];
+      active[remaining] = q;
+      remaining += any(lanes);
+    }
+  }
+  return remaining;
+}
+
+template <int W>
+static void scan_wide(const Scan& scan, const uint64_t* planes, const Place& place, uint8_t* tables, Vec* counters,
+                      int32_t* active) {
+  const uint8_t* picks = scan.picks;
+  int n_active = scan.n_queries;
+  for (int done = 0; done < scan.n_bits && n_active; done += kChunk) {
+    const int left = scan.n_bits - done;
+    const int padded = hammingway::chunk_planes(left);
+    build_tables(planes + size_t(done) * kWords, left < padded ? left : padded, padded, tables);
+#define HAMMINGWAY_CHUNK(P, stage) \
+  n_active = scan_chunk<P, W, Stage::stage>(scan, tables, picks, place, counters, active, n_active)
+    if (done == 0) HAMMINGWAY_CHUNK(64, kFirst);
+    else if (left > 64) HAMMINGWAY_CHUNK(64, kMiddle);
+    else if (padded == 64) HAMMINGWAY_CHUNK(64, kLast);
+    else if (padded == 32) HAMMINGWAY_CHUNK(32, kLast);
+    else if (padded == 16) HAMMINGWAY_CHUNK(16, kLast);
+    else HAMMINGWAY_CHUNK(8, kLast);
+#undef HAMMINGWAY_CHUNK
+    picks += size_t(scan.n_queries) * (padded / 2);
+  }
+}
+
+static size_t scratch_bytes(int n_bits, int n_queries) {
+  const size_t counters = n_bits > kChunk ? size_t(n_queries) * (hammingway::counter_bits(n_bits) + 1) * kVectorBytes : 0;
+  return kTableBytes + counters + (size_t(n_queries) * sizeof(int32_t) + 63) / 64 * 64;
+}
+
+static void scan_tables_at(const Scan& scan, const uint64_t* planes, const Place& place) {
+  uint8_t* tables = scan.scratch;
+  Vec* counters = reinterpret_cast<Vec*>(tables + kTableBytes);
+  int32_t* active = reinterpret_cast<int32_t*>(counters + size_t(scan.n_queries) * (scan.counter_bits + 1));
+  if (scan.n_bits <= kChunk) {
+    const int padded = hammingway::chunk_planes(scan.n_bits);
+    build_tables(planes, scan.n_bits, padded, tables);
+    switch (padded) {
+      case 64: return scan_only_chunk<64>(scan, tables, place);
+      case 32: return scan_only_chunk<32>(scan, tables, place);
+      case 16: return scan_only_chunk<16>(scan, tables, place);
+      default: return scan_only_chunk<8>(scan, tables, place);
+    }
+  }
+  switch (scan.counter_bits) {
+    case 7: return scan_wide<7>(scan, planes, place, tables, counters, active);
+    case 8: return scan_wide<8>(scan, planes, place, tables, counters, active);
+    case 9: return scan_wide<9>(scan, planes, place, tables, counters, active);
+    case 10: return scan_wide<10>(scan, planes, place, tables, counters, active);
+    case 11: return scan_wide<11>(scan, planes, place, tables, counters, active);
+    case 12: return scan_wide<12>(scan, planes, place, tables, counters, active);
+    default: return scan_wide<13>(scan, planes, place, tables, counters, active);
+  }
+}
+
+// ---- few queries: planes flipped on the fly -------------------------------------------------
+
+template <int P, int W>
+HAMMINGWAY_INLINE void add_planes(const uint64_t* planes, const uint64_t* masks, Vec* totals) {
+  constexpr int kLow = log2_at_compile_time(P);
+  const Flipped<P> source{planes, masks};
+  Vec sums[kLow + 1];
+  count<P>(source, sums);
+  add_count<P, W>(sums, Flipped<P>::carry_in(source), totals);
+}
+
+template <int W>
+static void scan_flipped(const Scan& scan, const uint64_t* planes, const Place& place) {
+  for (int q = 0; q < scan.n_queries; ++q) {
+    const uint64_t* limit = scan.limits + size_t(q) * kLimitStride;
+    const uint64_t* masks = scan.masks + size_t(q) * scan.n_bits;
+    Vec totals[W + 1];
+    for (int b = 0; b < W; ++b) totals[b] = broadcast(limit[b]);
+    totals[W] = zero();
+    Vec lanes = place.live;
+    int j = 0;
+    // a power of two of planes at a time, so that nothing needs padding
+    if constexpr (W >= 7)
+      for (; j + 64 <= scan.n_bits && any(lanes); j += 64) {
+        add_planes<64, W>(planes + size_t(j) * kWords, masks + j, totals);
+        lanes = place.live & ~totals[W];
+      }
+    if (!any(lanes)) continue;
+#define HAMMINGWAY_STEP(P)                                                   \
+  if constexpr (W > log2_at_compile_time(P))                                 \
+    if (scan.n_bits & P) {                                                   \
+      add_planes<P, W>(planes + size_t(j) * kWords, masks + j, totals);      \
+      j += P;                                                                \
+    }
+    HAMMINGWAY_STEP(32)
+    HAMMINGWAY_STEP(16)
+    HAMMINGWAY_STEP(8)
+    HAMMINGWAY_STEP(4)
+    HAMMINGWAY_STEP(2)
+    HAMMINGWAY_STEP(1)
+#undef HAMMINGWAY_STEP
+    lanes = place.live & ~totals[W];
+    if (__builtin_expect(any(lanes), 0)) report(scan, q, place.block, place.part, lanes, totals);
+  }
+}
+
+static void scan_xor_at(const Scan& scan, const uint64_t* planes, const Place& place) {
+  switch (scan.counter_bits) {
+    case 4: return scan_flipped<4>(scan, planes, place);
+    case 5: return scan_flipped<5>(scan, planes, place);
+    case 6: return scan_flipped<6>(scan, planes, place);
+    case 7: return scan_flipped<7>(scan, planes, place);
+    case 8: return scan_flipped<8>(scan, planes, place);
+    case 9: return scan_flipped<9>(scan, planes, place);
+    case 10: return scan_flipped<10>(scan, planes, place);
+    case 11: return scan_flipped<11>(scan, planes, place);
+    case 12: return scan_flipped<12>(scan, planes, place);
+    default: return scan_flipped<13>(scan, planes, place);
+  }
+}
+
+template <void (*at)(const Scan&, const uint64_t*, const Place&)>
+static void scan_blocks(const Scan& scan, const uint64_t* planes, const uint64_t* live, int64_t first, int64_t last) {
+  for (int64_t block = first; block < last; ++block) {
+    const uint64_t* here = planes + size_t(block) * scan.n_bits * kWords;
+    for (int part = 0; part < kWords / kVectorWords; ++part) {
+      const Place place{block, part, load_unaligned(live + block * kWords + part * kVectorWords)};
+      if (any(place.live)) at(scan, here + part * kVectorWords, place);
+    }
+  }
+}
+
+// ---- transposition and rows -----------------------------------------------------------------
+
+template <int Step>
+HAMMINGWAY_INLINE void swap_off_diagonal(uint64_t* matrix, uint64_t mask) {
+  for (int i = 0; i < 64; i += 2 * Step)
+    for (int j = i; j < i + Step; ++j) {
+      const uint64_t different = ((matrix[j] >> Step) ^ matrix[j + Step]) & mask;
+      matrix[j] ^= different << Step;
+      matrix[j + Step] ^= different;
+    }
+}
+
+static void transpose(uint64_t* matrix) {
+  swap_off_diagonal<32>(matrix, 0x00000000ffffffffULL);
+  swap_off_diagonal<16>(matrix, 0x0000ffff0000ffffULL);
+  swap_off_diagonal<8>(matrix, 0x00ff00ff00ff00ffULL);
+  swap_off_diagonal<4>(matrix, 0x0f0f0f0f0f0f0f0fULL);
+  swap_off_diagonal<2>(matrix, 0x3333333333333333ULL);
+  swap_off_diagonal<1>(matrix, 0x5555555555555555ULL);
+}
+
+HAMMINGWAY_INLINE uint64_t ones_in(uint64_t x) {
+#if defined(__POPCNT__) || defined(__ARM_NEON)
+  return uint64_t(__builtin_popcountll(x));
+#else
+  x = x - ((x >> 1) & 0x5555555555555555ULL);
+  x = (x & 0x3333333333333333ULL) + ((x >> 2) & 0x3333333333333333ULL);
+  x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+  return (x * 0x0101010101010101ULL) >> 56;
+#endif
+}
+
+HAMMINGWAY_INLINE uint64_t word_at(const uint8_t* bytes) {
+  uint64_t word;
+  memcpy(&word, bytes, 8);
+  return word;
+}
+
+template <int Words>  // 0: any number of words and bytes
+HAMMINGWAY_INLINE void row_distances(const uint8_t* query, const uint8_t* database, int64_t n, int n_bytes,
+                                     uint16_t* distances) {
+  const int words = Words ? Words : n_bytes / 8;
+  const int rest = Words ? 0 : n_bytes % 8;
+  for (int64_t i = 0; i < n; ++i, database += n_bytes) {
+    uint64_t sum = 0;
+    for (int w = 0; w < words; ++w) sum += ones_in(word_at(query + 8 * w) ^ word_at(database + 8 * w));
+    if (rest) {
+      uint64_t a = 0, b = 0;
+      memcpy(&a, query + 8 * words, size_t(rest));
+      memcpy(&b, database + 8 * words, size_t(rest));
+      sum += ones_in(a ^ b);
+    }
+    distances[i] = uint16_t(sum);
+  }
+}
+
+static void pairwise(const uint8_t* query, const uint8_t* database, int64_t n, int n_bytes, uint16_t* distances) {
+  switch (n_bytes) {
+    case 8: return row_distances<1>(query, database, n, 8, distances);
+    case 16: return row_distances<2>(query, database, n, 16, distances);
+    case 32: return row_distances<4>(query, database, n, 32, distances);
+    case 64: return row_distances<8>(query, database, n, 64, distances);
+    default: return row_distances<0>(query, database, n, n_bytes, distances);
+  }
+}
+
+const Kernel kKernel{HAMMINGWAY_QUOTE(HAMMINGWAY_ISA), kVectorBytes,          scratch_bytes,
+                     scan_blocks<scan_tables_at>,      scan_blocks<scan_xor_at>, transpose,
+                     pairwise};
+
+}  // namespace
+
+namespace hammingway {
+const Kernel* HAMMINGWAY_PASTE(HAMMINGWAY_ISA, _kernel)() { return &kKernel; }
+}  // namespace hammingway

@@ -1,0 +1,202 @@
+#include "search.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include "collect.hpp"
+#include "extract.hpp"
+#include "parallel.hpp"
+#include "plan.hpp"
+#include "prepare.hpp"
+
+namespace hammingway {
+
+namespace {
+
+constexpr int kQueriesATile = 128;  // their counters stay in the second-level cache
+
+// A thread is worth starting for this much work, in words of planes times queries.
+constexpr int64_t kWordsAThread = 1 << 16;
+
+int threads_for(const Planes& database, int64_t n_queries, int n_threads) {
+  const int64_t words = database.n_blocks * database.n_bits * kWords * std::min<int64_t>(n_queries, kQueriesATile);
+  return int(std::max<int64_t>(1, std::min<int64_t>(n_threads, words / kWordsAThread)));
+}
+
+// Blocks handed to a thread at a time: enough to forget the hand-over, few enough to share evenly.
+int64_t grain_for(const Planes& database, int n_threads) {
+  return std::clamp<int64_t>(database.n_blocks / (int64_t(n_threads) * 8), 1, 1024);
+}
+
+// The smallest key of the block at hand, for all the queries that ask.
+struct BlockKeys {
+  Keys all;
+  int64_t block = -1;
+  int64_t value = 0;
+
+  int64_t least(int64_t asked) {
+    if (asked != block) value = all.least(asked * kLanes, (asked + 1) * kLanes);
+    block = asked;
+    return value;
+  }
+};
+
+// What one thread keeps while it scans a tile of queries.
+template <class Keep>
+struct Worker {
+  std::vector<Keep> keeps;
+  Aligned limits;
+  Aligned scratch;
+  Scan scan;
+  BlockKeys keys;
+
+  void start(const Prepared& prepared) {
+    limits = aligned_bytes(size_t(prepared.n_queries()) * kLimitStride * sizeof(uint64_t));
+    scratch = aligned_bytes(prepared.scratch_bytes());
+    scan = prepared.scan(words(0), scratch.get());
+    scan.context = this;
+    scan.on_hit = [](void* context, const Hit& hit) { static_cast<Worker*>(context)->take(hit); };
+    for (int q = 0; q < prepared.n_queries(); ++q) set_limit(words(q), scan.counter_bits, keeps[size_t(q)].limit());
+  }
+  uint64_t* words(int q) { return reinterpret_cast<uint64_t*>(limits.get()) + size_t(q) * kLimitStride; }
+
+  void take(const Hit& hit) {
+    Keep& keep = keeps[size_t(hit.query)];
+    const int before = keep.limit();
+    keep.take(hit, scan.counter_bits, keys);
+    const int after = keep.limit();
+    if (after != before) set_limit(words(hit.query), scan.counter_bits, after);
+  }
+};
+
+int64_t slot_of_lane(const Hit& hit, int lane) { return hit.block * kLanes + hit.first_lane + lane; }
+
+struct KeepBest : Best {
+  using Best::Best;
+  int limit() const { return std::max(1, Best::limit()); }
+
+  void take(const Hit& hit, int counter_bits, BlockKeys& keys) {
+    if (Best::limit() == 0) return;  // k codes at distance 0 already, and no key can be smaller
+    if (!keys.all.ids || !full()) return offer_lanes(hit, counter_bits);
+    // Ties are common in Hamming space: pass over those of a block none of whose keys is small enough.
+    uint64_t lanes[kWords];
+    bool tied = false, below = false;
+    const bool hopeless = keys.least(hit.block) >= key_limit();
+    for (int w = 0; w < hit.words; ++w) {
+      uint64_t all_ones = hit.lanes[w];  // the greatest total under the limit is all ones
+      for (int b = 0; b < counter_bits; ++b) all_ones &= hit.totals[b * hit.words + w];
+      lanes[w] = hopeless ? hit.lanes[w] & ~all_ones : hit.lanes[w];
+      tied |= all_ones != 0;
+      below |= lanes[w] != 0;
+    }
+    if (!below) return;
+    Hit rest = hit;
+    rest.lanes = lanes;
+    offer_lanes(rest, counter_bits);
+    if (tied && full() && int64_t(list().size()) > k()) cut();
+  }
+
+ private:
+  void offer_lanes(const Hit& hit, int counter_bits) {
+    for_each_lane(hit, counter_bits, limit(), [&](int lane, int distance) { offer(distance, slot_of_lane(hit, lane)); });
+  }
+};
+
+struct KeepWithin {
+  int radius;
+  std::vector<Found> list;
+  int limit() const { return radius + 1; }
+
+  void take(const Hit& hit, int counter_bits, BlockKeys&) {
+    for_each_lane(hit, counter_bits, limit(),
+                  [&](int lane, int distance) { list.push_back(found(distance, slot_of_lane(hit, lane))); });
+  }
+};
+
+// Scans one tile of queries on several threads; returns what each thread kept.
+template <class Keep>
+std::vector<Worker<Keep>> scan_tile(const Kernel& kernel, const Planes& database, const uint8_t* packed, int n_queries,
+                                    const Keep& empty, const Keys& keys, int n_threads) {
+  const Prepared prepared(kernel, database.n_bits, packed, n_queries);
+  std::vector<Worker<Keep>> workers(static_cast<size_t>(n_threads));
+  parallel_for(database.n_blocks, grain_for(database, n_threads), n_threads, [&](int w, int64_t first, int64_t last) {
+    Worker<Keep>& worker = workers[size_t(w)];
+    if (worker.keeps.empty()) {
+      worker.keys.all = keys;
+      worker.keeps.assign(size_t(n_queries), empty);
+      worker.start(prepared);
+    }
+    prepared.run(worker.scan, database.words, database.live, first, last);
+  });
+  return workers;
+}
+
+// All that the threads found of query q.
+template <class Keep>
+std::vector<Found> gather(const std::vector<Worker<Keep>>& workers, size_t q, const std::vector<Found>& (*list)(const Keep&)) {
+  std::vector<Found> all;
+  for (const Worker<Keep>& worker : workers)
+    if (!worker.keeps.empty()) all.insert(all.end(), list(worker.keeps[q]).begin(), list(worker.keeps[q]).end());
+  return all;
+}
+
+template <class Each>
+void for_each_tile(const Queries& queries, int n_bits, const Each& each) {
+  const size_t row = size_t(n_bits + 7) / 8;
+  for (int64_t first = 0; first < queries.count; first += kQueriesATile)
+    each(first, queries.packed + size_t(first) * row, int(std::min<int64_t>(kQueriesATile, queries.count - first)));
+}
+
+}  // namespace
+
+void top_k(const Kernel& kernel, const Planes& database, const Queries& queries, int64_t k, const Keys& keys,
+           int n_threads, int64_t* slots, int32_t* distances) {
+  std::fill_n(slots, queries.count * k, int64_t(-1));
+  std::fill_n(distances, queries.count * k, int32_t(database.n_bits + 1));
+  const int threads = threads_for(database, queries.count, n_threads);
+  const int64_t useful = std::min(k, database.n_blocks * kLanes);
+  if (useful == 0) return;
+  for_each_tile(queries, database.n_bits, [&](int64_t first, const uint8_t* packed, int n) {
+    const KeepBest empty(useful, database.n_bits, keys.ids);
+    const auto workers = scan_tile(kernel, database, packed, n, empty, keys, threads);
+    parallel_for(n, 1, threads, [&](int, int64_t from, int64_t to) {
+      for (int64_t q = from; q < to; ++q) {
+        auto all = gather<KeepBest>(workers, size_t(q), [](const KeepBest& b) -> const std::vector<Found>& { return b.list(); });
+        sort_found(all, keys.ids);
+        const int64_t n_found = std::min<int64_t>(k, int64_t(all.size()));
+        for (int64_t i = 0; i < n_found; ++i) {
+          slots[(first + q) * k + i] = slot_of(all[size_t(i)]);
+          distances[(first + q) * k + i] = distance_of(all[size_t(i)]);
+        }
+      }
+    });
+  });
+}
+
+Ranges within(const Kernel& kernel, const Planes& database, const Queries& queries, int radius, const Keys& keys,
+              int n_threads) {
+  Ranges ranges;
+  ranges.offsets.push_back(0);
+  const int threads = threads_for(database, queries.count, n_threads);
+  for_each_tile(queries, database.n_bits, [&](int64_t, const uint8_t* packed, int n) {
+    const auto workers = scan_tile(kernel, database, packed, n, KeepWithin{radius, {}}, keys, threads);
+    std::vector<std::vector<Found>> lists(static_cast<size_t>(n));
+    parallel_for(n, 1, threads, [&](int, int64_t from, int64_t to) {
+      for (int64_t q = from; q < to; ++q) {
+        lists[size_t(q)] =
+            gather<KeepWithin>(workers, size_t(q), [](const KeepWithin& w) -> const std::vector<Found>& { return w.list; });
+        sort_found(lists[size_t(q)], keys.ids);
+      }
+    });
+    for (const std::vector<Found>& list : lists) {
+      for (const Found f : list) {
+        ranges.slots.push_back(slot_of(f));
+        ranges.distances.push_back(distance_of(f));
+      }
+      ranges.offsets.push_back(int64_t(ranges.slots.size()));
+    }
+  });
+  return ranges;
+}
+
+}  // namespace hammingway

@@ -1,0 +1,68 @@
+"""One instruction set of the native module, in the form of the NumPy twin: it allocates the results."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["NativeTable"]
+
+
+class NativeTable:
+    """The functions of the native module for the instruction set ``isa``; arguments already checked."""
+
+    def __init__(self, module: ModuleType, isa: str) -> None:
+        self._module = module
+        self._isa = isa
+
+    def write_rows(
+        self, planes: NDArray[np.uint64], live: NDArray[np.uint64], packed: NDArray[np.uint8], start: int
+    ) -> None:
+        """Transpose rows into planes; see :meth:`hammingway.kernels.Kernels.write_rows`."""
+        self._module.write_rows(self._isa, planes, live, packed, start)
+
+    def read_rows(self, planes: NDArray[np.uint64], slots: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Transpose planes into rows; see :meth:`hammingway.kernels.Kernels.read_rows`."""
+        packed = np.empty((len(slots), -(-planes.shape[1] // 8)), dtype=np.uint8)
+        self._module.read_rows(self._isa, planes, slots, packed)
+        return packed
+
+    def top_k(
+        self,
+        planes: NDArray[np.uint64],
+        live: NDArray[np.uint64],
+        queries: NDArray[np.uint8],
+        k: int,
+        *,
+        ids: NDArray[np.int64] | None,
+        n_threads: int,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Find the k nearest; see :meth:`hammingway.kernels.Kernels.top_k`."""
+        slots = np.empty((len(queries), k), dtype=np.int64)
+        distances = np.empty((len(queries), k), dtype=np.int32)
+        self._module.top_k(self._isa, planes, live, queries, ids, slots, distances, n_threads)
+        return slots, distances
+
+    def within(
+        self,
+        planes: NDArray[np.uint64],
+        live: NDArray[np.uint64],
+        queries: NDArray[np.uint8],
+        radius: int,
+        *,
+        ids: NDArray[np.int64] | None,
+        n_threads: int,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+        """Find all within a radius; see :meth:`hammingway.kernels.Kernels.within`."""
+        slots, distances, offsets = self._module.within(self._isa, planes, live, queries, radius, ids, n_threads)
+        return slots, distances, offsets
+
+    def pairwise(
+        self, queries: NDArray[np.uint8], database: NDArray[np.uint8], *, n_threads: int
+    ) -> NDArray[np.uint16]:
+        """Measure all pairs; see :meth:`hammingway.kernels.Kernels.pairwise`."""
+        distances = np.empty((len(queries), len(database)), dtype=np.uint16)
+        self._module.pairwise(self._isa, queries, database, distances, n_threads)
+        return distances
