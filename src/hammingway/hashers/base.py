@@ -24,7 +24,7 @@ from hammingway.progress import Progress, row_chunks
 __all__ = ["DEFAULT_TRAINING_ROWS", "Hasher", "LearnedArray"]
 
 DEFAULT_TRAINING_ROWS = 100_000
-_BLOCK_BYTES = 2**21  # of float64 rows: about a processor core's second-level cache
+_BLOCK_BYTES = 2**20  # of float64 rows: about a processor core's second-level cache
 _BLOCKS_A_CHUNK = 64  # between two calls of progress
 
 LearnedArray = tuple[type[np.generic], tuple[str, ...]]

@@ -52,7 +52,7 @@ class FixedPointProduct:
         weight_bits = math.floor(26 - half)
         self._weights, exponents = to_fixed_point(np.array(weights, dtype=np.float64), weight_bits, axis=0)
         self._column_scale = np.ldexp(1.0, exponents - weight_bits)
-        self._mean = mean
+        self._mean = mean if mean is not None and mean.any() else None
 
     def __call__(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the product, float64 (n, n_columns); ``rows``, float64 (n, n_features), is overwritten."""

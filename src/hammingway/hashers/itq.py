@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from threading import Lock
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hammingway.errors import InvalidInputError
 from hammingway.hashers.base import DEFAULT_TRAINING_ROWS, LearnedArray, check_whole_number
 from hammingway.hashers.fixed_point import FixedPointProduct, to_fixed_point
 from hammingway.hashers.linear import LinearHasher, check_enough_features
 from hammingway.hashers.moments import Directions, principal_directions
 from hammingway.hashers.pca import random_rotation
 from hammingway.hashers.rows import TrainingRows
-from hammingway.hashers.threads import single_threaded_blas
+from hammingway.hashers.threads import for_each, single_threaded_blas
 
 __all__ = ["ITQ", "embed", "learn_rotation"]
 
-_ROTATION_ROWS = 8192
+_ROTATION_ROWS = 2048
 _VALUE_BITS = 24  # the whole numbers a float32 holds exactly
 
 
@@ -80,6 +82,10 @@ class ITQ(LinearHasher):
         super()._check_parameters()
         check_whole_number("n_iterations", self.n_iterations)
 
+    def _check_learned(self) -> None:
+        if not np.allclose(self.rotation_ @ self.rotation_.T, np.eye(len(self.rotation_)), atol=1e-6):
+            raise InvalidInputError("rotation_ has rows that are not orthonormal.")
+
     def _resolve_n_bits(self, n_features: int) -> int:
         return check_enough_features(self, n_features)
 
@@ -114,6 +120,20 @@ def embed(rows: TrainingRows, directions: Directions) -> NDArray[np.float32]:
     return np.rint(embedded, out=embedded)
 
 
+def _add_products(embedded: NDArray[np.float32], rotation: NDArray[np.float64], target: NDArray[np.float64]) -> None:
+    """Add ``Vᵀ sign(V R)`` to ``target``."""
+    lock = Lock()
+
+    def add(start: int) -> None:
+        chunk = embedded[start : start + _ROTATION_ROWS].astype(np.float64)
+        product = chunk.T @ np.where(chunk @ rotation > 0, 1.0, -1.0)
+        # Whole numbers below 2**53, so the order in which threads come here changes nothing.
+        with lock:
+            np.add(target, product, out=target)
+
+    for_each(add, range(0, len(embedded), _ROTATION_ROWS))
+
+
 def learn_rotation(
     embedded: NDArray[np.float32],
     rotation: NDArray[np.float64],
@@ -135,10 +155,7 @@ def learn_rotation(
         # The scale of a column does not change its signs, so the exponents are not needed.
         integers, _ = to_fixed_point(rotation.copy(), n_bits, axis=0)
         target = np.zeros(rotation.shape)  # Vᵀ B
-        for start in range(0, len(embedded), _ROTATION_ROWS):
-            chunk = embedded[start : start + _ROTATION_ROWS].astype(np.float64)
-            signs = np.where(chunk @ integers > 0, 1.0, -1.0)
-            target += chunk.T @ signs
+        _add_products(embedded, integers, target)
         with single_threaded_blas():
             left, _, right = np.linalg.svd(target, full_matrices=False)
             rotation = left @ right

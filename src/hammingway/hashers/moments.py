@@ -13,7 +13,15 @@ from hammingway.hashers.fixed_point import exact_gram
 from hammingway.hashers.rows import TrainingRows
 from hammingway.hashers.threads import single_threaded_blas
 
-__all__ = ["Columns", "Directions", "covariance", "leading_eigenvectors", "principal_directions", "summarise"]
+__all__ = [
+    "Columns",
+    "Directions",
+    "covariance",
+    "leading_eigenvectors",
+    "orthonormal",
+    "principal_directions",
+    "summarise",
+]
 
 Blocks = Callable[[], Iterator[NDArray[np.float64]]]
 """Starts another pass over the training rows; its blocks may be overwritten."""
@@ -75,6 +83,15 @@ def leading_eigenvectors(symmetric: NDArray[np.float64], count: int) -> tuple[ND
     values, vectors = values[::-1], vectors[:, ::-1]
     strongest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None, :], axis=0)
     return values, np.ascontiguousarray(vectors * np.where(strongest < 0, -1.0, 1.0))
+
+
+def orthonormal(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the columns of float64 (n, m), m <= n, made orthonormal in their order (Gram and Schmidt)."""
+    with single_threaded_blas():
+        q, r = np.linalg.qr(columns)
+    # QR leaves the signs to the library; Gaussian columns give a uniform rotation only when they are fixed.
+    signed: NDArray[np.float64] = q * np.where(np.diag(r) < 0, -1.0, 1.0)
+    return signed
 
 
 def principal_directions(rows: TrainingRows, count: int) -> Directions:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hammingway.hashers.linear import LinearHasher, check_enough_features
-from hammingway.hashers.moments import principal_directions
+from hammingway.hashers.moments import orthonormal, principal_directions
 from hammingway.hashers.rows import TrainingRows
 from hammingway.hashers.threads import single_threaded_blas
 
@@ -101,8 +101,4 @@ class RotatedPCAHash(PCAHash):
 
 def random_rotation(rng: np.random.RandomState, size: int) -> NDArray[np.float64]:
     """Return a random orthogonal matrix, float64 (size, size), uniform over all of them."""
-    with single_threaded_blas():
-        q, r = np.linalg.qr(rng.standard_normal((size, size)))
-    # QR leaves the signs to the library; fixing them makes the distribution uniform (Mezzadri 2007).
-    rotation: NDArray[np.float64] = q * np.sign(np.diag(r))
-    return rotation
+    return orthonormal(rng.standard_normal((size, size)))
