@@ -25,6 +25,7 @@ from hammingway.datasets.download import RemoteFile, cache_folder, fetch
 from hammingway.datasets.named import NamedDataSet
 from hammingway.datasets.protocols import Balanced, Official, Pool
 from hammingway.errors import FileFormatError, MissingExtraError
+from hammingway.progress import Progress
 
 __all__ = ["CIFAR10", "CLASSES"]
 
@@ -32,6 +33,8 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 """Names of the classes; a label is the position here, in every distribution."""
 
 _SIDE = 32
+_N_TRAIN, _N_TEST = 50_000, 10_000
+_TELL_EVERY = 1000
 _PIXELS = 3 * _SIDE * _SIDE
 _MAX_IMAGE_BYTES = 1 << 20
 _BINARY_NAMES = (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin")
@@ -47,19 +50,19 @@ _OFFICIAL = RemoteFile(
 )
 
 
-def _read_local(where: Path) -> Pool | None:
+def _read_local(where: Path, progress: Progress | None) -> Pool | None:
     if where.is_file():
-        return _from_tar(where) if tarfile.is_tarfile(where) else None
+        return _from_tar(where, progress) if tarfile.is_tarfile(where) else None
     for folder in (where / _BINARY_FOLDER, where):
         if all((folder / name).is_file() for name in _BINARY_NAMES):
             return _from_batches({name: (folder / name).read_bytes() for name in _BINARY_NAMES}, str(folder))
     for name in (_BINARY_TAR, *_JPEG_TARS):
         if (where / name).is_file():
-            return _from_tar(where / name)
+            return _from_tar(where / name, progress)
     return None
 
 
-def _from_tar(path: Path) -> Pool:
+def _from_tar(path: Path, progress: Progress | None) -> Pool:
     """Return the pool of a tar file of either layout, read in one pass; nothing is extracted to disk."""
     batches: dict[str, bytes] = {}
     images: list[tuple[bool, int, int, NDArray[np.uint8]]] = []
@@ -70,6 +73,8 @@ def _from_tar(path: Path) -> Pool:
             elif match := _JPEG_MEMBER.match(name):
                 pixels = _decode(file.read(_MAX_IMAGE_BYTES), f"{path}[{name}]")
                 images.append((match[1] == "test", CLASSES.index(match[2]), int(match[3]), pixels))
+                if progress is not None and len(images) % _TELL_EVERY == 0:
+                    progress(len(images), _N_TRAIN + _N_TEST)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         raise FileFormatError(f"{path} is not a readable tar file: {error}.") from error
     if batches:
@@ -154,8 +159,8 @@ def _from_batches(batches: dict[str, bytes], source: str) -> Pool:
     )
 
 
-def _fetch() -> Pool:
-    return _from_tar(fetch(_OFFICIAL, cache_folder("cifar10")))
+def _fetch(progress: Progress | None) -> Pool:
+    return _from_tar(fetch(_OFFICIAL, cache_folder("cifar10")), progress)
 
 
 CIFAR10 = NamedDataSet(
@@ -168,6 +173,6 @@ CIFAR10 = NamedDataSet(
     read_local=_read_local,
     fetch=_fetch,
     layouts=f"{_BINARY_TAR}, its folder {_BINARY_FOLDER}, or {_JPEG_TARS[0]}",
-    n_train=50_000,
-    n_test=10_000,
+    n_train=_N_TRAIN,
+    n_test=_N_TEST,
 )

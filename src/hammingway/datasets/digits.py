@@ -6,16 +6,19 @@ import numpy as np
 
 from hammingway.datasets.named import NamedDataSet
 from hammingway.datasets.protocols import Balanced, Pool
+from hammingway.progress import Progress
 
 __all__ = ["DIGITS"]
 
 _N_DIGITS = 1797
 
 
-def _embedded() -> Pool:
+def _embedded(progress: Progress | None) -> Pool:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
+    if progress is not None:
+        progress(_N_DIGITS, _N_DIGITS)
     return Pool(
         vectors=bunch.data.astype(np.float32),
         labels=bunch.target.astype(np.int64),

@@ -451,7 +451,7 @@ def test_wrong_requests_are_clear_errors(tmp_path):
         write_vectors(tmp_path / "a.npz", np.eye(2))
     with pytest.raises(InvalidInputError, match="ending"):
         write_vectors(tmp_path / "a.xyz", np.eye(2))
-    with pytest.raises(InvalidInputError, match="Did you mean .*'npy'"):
+    with pytest.raises(InvalidInputError, match=r"Did you mean .*'npy'"):
         write_vectors(tmp_path / "a", np.eye(2), format="npx")
     with pytest.raises(InvalidInputError, match="create it"):
         write_vectors(tmp_path / "no" / "a.npy", np.eye(2))
