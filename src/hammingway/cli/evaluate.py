@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hammingway.cli.options import json_option, key_option, seed_option
+from hammingway.cli.options import BITS, json_option, key_option, seed_option
 from hammingway.cli.progress_bar import progress_bar
-from hammingway.codes import MAX_BITS
 
 if TYPE_CHECKING:
     from hammingway.bench.spec import PlanSpec
@@ -42,7 +41,7 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
 @click.option(
     "--bits",
     "widths",
-    type=CommaList(click.IntRange(1, MAX_BITS), "widths"),
+    type=CommaList(BITS, "widths"),
     default="64,128",
     help="Bits a code, with commas.",
 )

@@ -30,7 +30,7 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-BITS = click.IntRange(1, 4096)
+BITS = click.IntRange(1, 4096)  # hammingway.codes.MAX_BITS, which would import NumPy
 _FORCE = "hammingway.cli.force"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from hammingway.cli.failures import CommandError, Interrupted, one_sentence
+from hammingway.cli.failures import CommandError, Interrupted, in_typed_words, one_sentence
 from hammingway.cli.main import LazyGroup
 from hammingway.errors import InvalidInputError, MissingExtraError
 
@@ -126,3 +126,28 @@ def test_bug_keeps_its_traceback():
     result = CliRunner().invoke(group_failing_with(RuntimeError("a bug")), ["fail"])
     assert isinstance(result.exception, RuntimeError)
     assert result.exc_info[2] is not None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("n_bits must be from 1 to 4096; got 0.", "--bits must be from 1 to 4096; got 0."),
+        ("so n_bits=128 is too many", "so --bits 128 is too many"),
+        ("k must be from 1 to 9; got 10.", "-k must be from 1 to 9; got 10."),
+        ("name one by its key.", "name one by its --key."),
+        ("k-means needs it", "k-means needs it"),
+        ("random_state_ is learned", "random_state_ is learned"),
+        ("the data set 'k' is unknown", "the data set 'k' is unknown"),
+        ("codes.n_bits is wrong", "codes.n_bits is wrong"),
+        ("keys are many", "keys are many"),
+    ],
+)
+def test_parameters_are_named_as_they_were_typed(sentence, expected):
+    assert (
+        in_typed_words(sentence, {"n_bits": "--bits", "k": "-k", "key": "--key", "random_state": "--seed"}) == expected
+    )
+
+
+def test_parameter_that_is_no_option_of_the_command_keeps_its_name():
+    result = CliRunner().invoke(group_failing_with(InvalidInputError("n_bits is wrong.")), ["fail"])
+    assert result.stderr == "Error: n_bits is wrong.\n"

@@ -9,7 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from hammingway.cli.options import InputFile, KeyValue, OutputFile, RegisteredName, force_option
+from hammingway.cli.options import BITS, InputFile, KeyValue, OutputFile, RegisteredName, force_option
+from hammingway.codes import MAX_BITS
 
 
 @click.command()
@@ -116,3 +117,7 @@ def test_names_complete_in_the_shell():
     ctx = click.Context(writing)
     items = RegisteredName("hashers").shell_complete(ctx, writing.params[0], "pca")
     assert [item.value for item in items] == ["pcah", "pcar"]
+
+
+def test_widest_code_is_that_of_the_library():
+    assert (BITS.min, BITS.max) == (1, MAX_BITS)
