@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def open_data(spec: DataSpec, *, data_dir: str | os.PathLike[str] | None = None)
         for name in _FILE_ONLY:
             if getattr(spec, name) is not None:
                 raise ConfigError(f"{name} is for files; the data set {spec.dataset!r} brings its own. Remove it.")
-        return load(spec.dataset, protocol=spec.protocol, data_dir=None if data_dir is None else Path(data_dir))
+        data = load(spec.dataset, protocol=spec.protocol, data_dir=data_dir)
+        return _fit_on_database(data) if spec.fit_on == "database" else data
     if spec.protocol is not None:
         raise ConfigError(f"protocol {spec.protocol!r} is for registered data sets; {spec.dataset!r} is a file.")
     folder = Path(data_dir or os.environ.get(DATA_VARIABLE) or ".")
@@ -113,6 +115,16 @@ def data_facts(data: RetrievalData) -> DataFacts:
 def _joint_digest(arrays: Sequence[NDArray[Any] | None]) -> str:
     parts = ["" if array is None else storage.digest(array) for array in arrays]
     return storage.digest(np.frombuffer("\n".join(parts).encode(), np.uint8))
+
+
+def _fit_on_database(data: RetrievalData) -> RetrievalData:
+    return replace(
+        data,
+        training=data.database,
+        training_labels=data.database_labels,
+        training_ids=data.database_ids,
+        description=f"{data.description} Hashers are fitted on the whole database instead of the training rows.",
+    )
 
 
 def _existing(folder: Path, name: str) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -57,6 +57,8 @@ class DataSpec(Config, frozen=True, kw_only=True):
         ``numpy.random.default_rng(split_seed)``, the first ``n_queries`` are the queries and the last
         ``n_database`` the database.
     split_seed : of that choice.
+    fit_on : what hashers learn from: the protocol's training rows, or the whole database, as published
+        unsupervised methods often do. For a file the two are the same.
     metric : what the exact neighbours are nearest by.
     """
 
@@ -67,6 +69,7 @@ class DataSpec(Config, frozen=True, kw_only=True):
     n_queries: Positive = 1000
     n_database: Positive | None = None
     split_seed: Natural = 0
+    fit_on: Literal["training", "database"] = "training"
     metric: MetricName = "euclidean"
 
 

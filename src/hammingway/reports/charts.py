@@ -73,7 +73,7 @@ def lookup_curve(rows: Sequence[Row], *, hashers: Sequence[str]) -> dict[str, An
 
 def rate_against_recall(rows: Sequence[Row], metric: str, *, hashers: Sequence[str]) -> dict[str, Any]:
     """Return the chart of queries a second against recall, a point for each width."""
-    points = [_point(row, x=row.quality[metric], y=row.batch_rate) for row in rows]
+    points = [_point(row, x=row.quality[metric], y=row.batch_rate, order=row.n_bits) for row in rows]
     rates = [point["y"] for point in points]
     domain = [_step_down(min(rates)), _step_up(max(rates))]
     axis = alt.Axis(values=_steps(*domain), format="~s")

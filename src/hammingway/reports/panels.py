@@ -86,7 +86,7 @@ def _shortlist_panel(rows: Sequence[Row], hashers: Sequence[str], n_true: int) -
 def _rate_panel(rows: Sequence[Row], hashers: Sequence[str], recall: str) -> Panel:
     return Panel(
         title="Queries a second against recall",
-        lead="All queries handed over at once, encoding not included; up and to the right is better.",
+        lead="All queries at once, encoding not included, a mark a width; up and to the right is better.",
         charts=[("", charts.rate_against_recall(rows, recall, hashers=hashers))],
     )
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Column", "columns", "markdown", "refusals", "rich_table", "summary"]
 
 _TERMINAL_METRICS = ("r10@10", "r10@100", "mAP@all")
+_USUAL = ("r1@1", "r10@10", "r10@100", "mAP@all", "mAP@5000", "P@100", "P@r<=2")
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -43,18 +44,25 @@ class Column:
 
 
 def columns(rows: Sequence[Row], *, metrics: Sequence[str] | None = None) -> list[Column]:
-    """Return the columns that describe ``rows``: contestant, the metrics named (all if None), costs."""
-    names = quality_names(rows) if metrics is None else metrics
+    """Return the columns that describe ``rows``: contestant, metrics, costs.
+
+    Parameters
+    ----------
+    metrics : the only metrics shown; if not given the usual ones, and all others behind the costs.
+    """
+    usual = [name for name in quality_names(rows) if name in _USUAL] if metrics is None else metrics
+    others = [name for name in quality_names(rows) if name not in usual] if metrics is None else []
     return [
         Column(title="hasher", value=lambda row: row.hasher),
         Column(title="bits", value=lambda row: row.n_bits, style="d"),
         Column(title="bytes", value=lambda row: row.code_bytes, style="d"),
-        *[_metric_column(name) for name in names],
+        *[_metric_column(name) for name in usual],
         Column(title="fit s", value=lambda row: row.fit_seconds, style=".3f", better=-1),
         Column(title="encoded/s", value=lambda row: row.encode_rate, style=",.0f", better=1),
         Column(title="queries/s", value=lambda row: row.batch_rate, style=",.0f", better=1),
         Column(title="one query ms", value=lambda row: row.single_ms, style=".3f", better=-1),
         Column(title="index KiB", value=lambda row: row.index_bytes / 1024, style=",.0f", better=-1),
+        *[_metric_column(name) for name in others],
     ]
 
 
