@@ -40,6 +40,7 @@ _MAX_IMAGE_BYTES = 1 << 20
 _BINARY_NAMES = (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin")
 _BINARY_FOLDER = "cifar-10-batches-bin"
 _BINARY_TAR = "cifar-10-binary.tar.gz"
+_TAR_ENDINGS = (".tar", ".tar.gz", ".tgz")
 _JPEG_TARS = ("cifar10-jpeg.tar.gz", "cifar10.tar.gz")
 _JPEG_MEMBER = re.compile(rf"^(?:\./)?cifar10/(train|test)/({'|'.join(CLASSES)})/(\d+)\.(?:jpe?g|png)$")
 _BINARY_MEMBER = re.compile(rf"^(?:\./)?{_BINARY_FOLDER}/((?:data_batch_[1-5]|test_batch)\.bin)$")
@@ -52,7 +53,7 @@ _OFFICIAL = RemoteFile(
 
 def _read_local(where: Path, progress: Progress | None) -> Pool | None:
     if where.is_file():
-        return _from_tar(where, progress) if tarfile.is_tarfile(where) else None
+        return _from_tar(where, progress) if where.name.endswith(_TAR_ENDINGS) else None
     for folder in (where / _BINARY_FOLDER, where):
         if all((folder / name).is_file() for name in _BINARY_NAMES):
             return _from_batches({name: (folder / name).read_bytes() for name in _BINARY_NAMES}, str(folder))

@@ -153,6 +153,29 @@ def test_random_headers_raise_only_our_errors(tmp_path, name, data):
     assert read.nbytes <= 2 * len(content)
 
 
+# Not HDF5: its C library can crash the process on damaged metadata, which no caller can catch.
+@pytest.mark.parametrize("name", ["npz", "parquet"])
+@settings(in_a_loop, max_examples=150)
+@given(flips=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=4))
+def test_damage_anywhere_in_a_container_raises_only_our_errors(tmp_path, name, flips):
+    path = tmp_path / f"file.{name}"
+    array = np.arange(40, dtype=np.float32).reshape(8, 5)
+    if name == "npz":
+        np.savez_compressed(path, array)
+    else:
+        write_vectors(path, array)
+    content = bytearray(path.read_bytes())
+    for position, value in flips:
+        content[int(position * len(content))] = value
+    path.write_bytes(content)
+    try:
+        read = read_vectors(path)
+    except HammingwayError as error:
+        assert str(error).count("\n") == 0
+    else:
+        assert read.size <= 1000
+
+
 @pytest.mark.parametrize("name", FORMAT_NAMES)
 @in_a_loop
 @given(content=st.binary(max_size=64))

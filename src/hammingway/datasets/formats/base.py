@@ -52,7 +52,13 @@ class Source:
         """Return the whole array: the memory map, or else a copy in memory."""
         if self.mapped is not None:
             return self.mapped
-        array = np.empty(self.shape, self.dtype)
+        try:
+            array = np.empty(self.shape, self.dtype)
+        except (MemoryError, ValueError) as error:
+            raise InvalidInputError(
+                f"an array of shape {self.shape} of {self.dtype} does not fit in memory; convert the file to npy, "
+                "which is mapped instead."
+            ) from error
         start = 0
         for chunk in self.chunks(chunk_rows(self.shape, self.dtype)):
             array[start : start + len(chunk)] = chunk

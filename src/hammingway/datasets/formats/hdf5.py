@@ -1,4 +1,9 @@
-"""HDF5 as ann-benchmarks lays it out: datasets train, test, neighbors, distances and a few attributes."""
+"""HDF5 as ann-benchmarks lays it out: datasets train, test, neighbors, distances and a few attributes.
+
+A truncated file, or one of another kind, is one clear error. A file damaged *within its metadata* can
+crash the HDF5 library itself, and the process with it: read HDF5 files only from sources you trust,
+and prefer npy or fbin for exchange.
+"""
 
 from __future__ import annotations
 

@@ -54,10 +54,13 @@ def _open(path: Path, key: str | None) -> Source:
         done = 0
         with _opened(path) as reopened:
             for batch in reopened.iter_batches(batch_size=chunk_rows, columns=[column]):
-                yield _to_numpy(path, batch.column(0), column, done, n_dims)
+                chunk = _to_numpy(path, batch.column(0), column, done, n_dims)
                 done += len(batch)
+                if done > n_rows:
+                    break
+                yield chunk
         if done != n_rows:
-            raise FileFormatError(f"{path} holds {done} rows; its footer says {n_rows}: it is damaged.")
+            raise FileFormatError(f"{path} has a damaged footer: it says {n_rows} rows, and {done} were found.")
 
     return Source((n_rows, *first.shape[1:]), first.dtype, chunks)
 
