@@ -88,7 +88,7 @@ class Codes:
         """Return the selected rows; an integer is refused, so that the result is always ``Codes``."""
         if isinstance(rows, int | np.integer):
             raise InvalidInputError(
-                f"select codes by a slice, a list or a mask, not by one integer; use codes[{rows}:{rows + 1}]."
+                f"select codes by a slice, a list or a mask, not by one integer; use codes[[{rows}]]."
             )
         return Codes(self.packed[rows], self.n_bits)
 
@@ -99,10 +99,20 @@ class Codes:
 
     @classmethod
     def from_scores(cls, scores: ArrayLike) -> Codes:
-        """Return the signs of ``scores``, float (n, n_bits): bit ``j`` of row ``i`` is ``scores[i, j] > 0``."""
+        """Return the signs of ``scores``, numbers (n, n_bits): bit ``j`` of row ``i`` is ``scores[i, j] > 0``.
+
+        Raises
+        ------
+        InvalidInputError : a score is NaN, which has no sign, or no real number.
+        """
         scores = np.asarray(scores)
         if scores.ndim != 2:
             raise ShapeError(f"scores must have shape (n, n_bits); got {scores.shape}.")
+        if scores.dtype.kind not in "biuf":
+            raise InvalidInputError(f"scores must be real numbers; got {scores.dtype}.")
+        # min keeps a NaN, and unlike isnan(scores) it needs no array of the same size.
+        if scores.size and np.isnan(scores.min()):
+            raise InvalidInputError("scores hold NaN, which has no sign; look for NaN in what was encoded.")
         return cls.from_bits(scores > 0)
 
     @classmethod

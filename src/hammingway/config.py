@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -66,16 +68,50 @@ def fingerprint(config: Config) -> str:
 
     The same values give the same fingerprint in every process and version of Python; any changed
     value, in name or number, gives another.
+
+    Raises
+    ------
+    ConfigError : a number is infinite or not a number, which JSON cannot tell apart.
     """
-    canonical = msgspec.json.encode(msgspec.to_builtins(config), order="deterministic")
+    values = msgspec.to_builtins(config)
+    if not _all_finite(values):
+        raise ConfigError(f"a configuration must hold finite numbers to have a fingerprint; got {config!r}.")
+    canonical = msgspec.json.encode(values, order="deterministic")
     return "b2:" + hashlib.blake2b(canonical, digest_size=16).hexdigest()
+
+
+def _all_finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_all_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_all_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _refuse_unknown_keys(kind: type[Config], values: Mapping[str, Any], where: str) -> None:
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    tag = kind.__struct_config__.tag_field
     for key, value in values.items():
-        if key not in fields:
+        if key in fields:
+            _refuse_within(fields[key], value, f"{where}, {key}")
+        elif key != tag:
             raise ConfigError(f"{where} has an unknown key {key!r}. {did_you_mean(str(key), fields)}")
-        nested = fields[key]
-        if isinstance(nested, type) and issubclass(nested, Config) and isinstance(value, Mapping):
-            _refuse_unknown_keys(nested, value, f"{where}, table [{key}]")
+
+
+def _refuse_within(annotation: Any, value: Any, where: str) -> None:
+    """Look for unknown keys in a value that is, or holds, configurations; `where` names its place."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        _refuse_within(arguments[0], value, where)
+    elif origin in (Union, UnionType):
+        possible = [argument for argument in arguments if argument is not type(None)]
+        if len(possible) == 1:
+            _refuse_within(possible[0], value, where)
+    elif isinstance(annotation, type) and issubclass(annotation, Config) and isinstance(value, Mapping):
+        _refuse_unknown_keys(annotation, value, where)
+    elif origin in (list, tuple) and isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            _refuse_within(arguments[0], item, f"{where}[{number}]")
+    elif origin is dict and isinstance(value, Mapping):
+        for key, item in value.items():
+            _refuse_within(arguments[1], item, f"{where}.{key}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from hammingway.errors import InvalidInputError
+
 __all__ = ["Progress", "row_chunks"]
 
 Progress = Callable[[int, int], None]
@@ -13,11 +15,17 @@ Progress = Callable[[int, int], None]
 def row_chunks(n_rows: int, chunk_rows: int, progress: Progress | None = None) -> Iterator[slice]:
     """Yield slices that cover ``n_rows`` in order, telling ``progress`` after each is done with.
 
+    Raises
+    ------
+    InvalidInputError : ``chunk_rows`` is below 1.
+
     Examples
     --------
     >>> [chunk.indices(5)[:2] for chunk in row_chunks(5, 2)]
     [(0, 2), (2, 4), (4, 5)]
     """
+    if chunk_rows < 1:
+        raise InvalidInputError(f"chunk_rows must be at least 1; got {chunk_rows}.")
     for start in range(0, n_rows, chunk_rows):
         stop = min(start + chunk_rows, n_rows)
         yield slice(start, stop)
