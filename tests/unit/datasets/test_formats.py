@@ -43,6 +43,17 @@ def numbers(name, shape, seed=0):
     return rng.integers(limits.min, limits.max, shape, dtype=dtype, endpoint=True)
 
 
+def written_once(path, array):
+    """The bytes of ``array`` in the format of ``path``, written in the first example of a property only."""
+    kept = path.with_name(f"kept.{path.suffix[1:]}")
+    if not kept.exists():
+        if kept.suffix == ".npz":
+            np.savez_compressed(kept, array)
+        else:
+            write_vectors(kept, array)
+    return bytearray(kept.read_bytes())
+
+
 def spelled_out(name, array):
     """The file's bytes written down from the description of the format alone."""
     if name in VECS:
@@ -119,8 +130,7 @@ def test_large_files_are_mapped_and_not_copied(tmp_path, name):
 def test_a_truncated_file_is_an_error_or_fewer_rows(tmp_path, name, cut):
     path = tmp_path / f"file.{name}"
     array = numbers(name, (12, 5))
-    write_vectors(path, array)
-    data = path.read_bytes()
+    data = written_once(path, array)
     path.write_bytes(data[: int(len(data) * cut)])
     try:
         read = read_vectors(path)
@@ -137,11 +147,7 @@ def test_a_truncated_file_is_an_error_or_fewer_rows(tmp_path, name, cut):
 def test_random_headers_raise_only_our_errors(tmp_path, name, data):
     path = tmp_path / f"file.{name}"
     array = np.arange(12, dtype=DTYPES.get(name, "u1")).reshape(4, 3)
-    if name == "npz":
-        np.savez(path, array)
-    else:
-        write_vectors(path, array)
-    content = bytearray(path.read_bytes())
+    content = written_once(path, array)
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, min(len(content), 128) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
@@ -160,11 +166,7 @@ def test_random_headers_raise_only_our_errors(tmp_path, name, data):
 def test_damage_anywhere_in_a_container_raises_only_our_errors(tmp_path, name, flips):
     path = tmp_path / f"file.{name}"
     array = np.arange(40, dtype=np.float32).reshape(8, 5)
-    if name == "npz":
-        np.savez_compressed(path, array)
-    else:
-        write_vectors(path, array)
-    content = bytearray(path.read_bytes())
+    content = written_once(path, array)
     for position, value in flips:
         content[int(position * len(content))] = value
     path.write_bytes(content)
