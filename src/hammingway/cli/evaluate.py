@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hammingway.cli.options import BITS, json_option, key_option, seed_option
+from hammingway.cli.options import BITS, RegisteredName, json_option, key_option, seed_option
 from hammingway.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -36,7 +36,11 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
 @click.command()
 @click.argument("data", required=False)
 @click.option(
-    "--hasher", "hashers", type=CommaList(click.STRING, "names"), default="lsh,itq", help="Names, with commas."
+    "--hasher",
+    "hashers",
+    type=CommaList(RegisteredName("hashers"), "names"),
+    default="lsh,itq",
+    help="Names, with commas.",
 )
 @click.option(
     "--bits",
@@ -48,7 +52,7 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
 @click.option("--labels", metavar="FILE", help="One class number a row of DATA: adds mAP and precision.")
 @click.option("--queries", "n_queries", type=click.IntRange(min=1), default=1000, help="Rows of a file held out.")
 @seed_option
-@click.option("--k", type=click.IntRange(min=1), default=100, help="Results a query.")
+@click.option("-k", "--k", metavar="N", type=click.IntRange(min=1), default=100, help="Results a query.")
 @click.option(
     "--metric",
     type=click.Choice(["euclidean", "cosine", "inner-product"]),

@@ -104,7 +104,7 @@ def _lines(
     dots = base.mark_point(size=52 if marked else 16, filled=True, opacity=1 if marked else 0)
     chart = chart + dots.encode(shape=shape, tooltip=tooltip)
     sized = chart.add_params(hidden).properties(width="container", height=_HEIGHT)
-    specification: dict[str, Any] = _styled(sized).to_dict(validate=True)
+    specification: dict[str, Any] = _styled(sized).to_dict(validate=False)
     specification.pop("$schema")  # an address that nothing should ever be tempted to fetch
     return specification
 

@@ -1,0 +1,120 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from hammingway.errors import InvalidInputError
+from hammingway.reports.html import write_report
+
+
+class Page(HTMLParser):
+    """Collects what a browser would see: elements with attributes, chart specifications, text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.texts, self.specs, self._open = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        self._open.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        while self._open and self._open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data):
+        tag, attributes = self._open[-1] if self._open else ("", {})
+        if tag == "script" and attributes.get("type") == "application/json":
+            self.specs.append(json.loads(data))
+        elif tag not in ("script", "style"):
+            self.texts.append(data)
+
+
+@pytest.fixture
+def page(tmp_path):
+    def write(records, **options):
+        return Page(write_report(records, tmp_path / "report.html", **options).read_text())
+
+    return write
+
+
+@pytest.fixture
+def records(record, refused):
+    return [record(h, b) for h in ("lsh", "itq") for b in (8, 16, 32)] + [refused()]
+
+
+def test_the_page_loads_nothing(page, records):
+    elements = page(records).elements
+    for tag, attributes in elements:
+        assert not {"src", "href", "srcset", "data", "action"} & set(attributes), (tag, attributes)
+    assert "link" not in {tag for tag, _ in elements}
+    policy = next(a["content"] for tag, a in elements if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none';")
+    assert "http" not in policy
+
+
+def test_styles_fetch_nothing(tmp_path, records):
+    text = write_report(records, tmp_path / "report.html").read_text()
+    styles = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    assert styles
+    assert not any("url(" in style or "@import" in style for style in styles)
+
+
+def test_every_chart_has_its_place_and_data(page, records):
+    result = page(records)
+    places = [a for tag, a in result.elements if a.get("class") == "chart"]
+    assert len(places) == len(result.specs) == 4 + 3 + 3
+    assert all(all(spec["datasets"].values()) for spec in result.specs)
+
+
+def test_the_table_has_a_row_a_run_and_refusals_below(page, records):
+    result = page(records)
+    cells = [a for tag, a in result.elements if tag == "td" and "data-sort" in a]
+    rows = [tag for tag, _ in result.elements if tag == "tr"]
+    assert len(rows) == 1 + 6
+    assert {"lsh", "itq"} <= {a["data-sort"] for a in cells}
+    assert "Not run: pcah at 65 bits: too many bits for 64 features." in result.texts
+
+
+def test_hostile_names_are_escaped(page, record):
+    evil = "<script>alert(1)</script>"
+    result = page([record(evil, dataset=evil)], title=evil)
+    assert evil in "".join(result.texts)
+    assert [a for tag, a in result.elements if tag == "script"].count({}) == 2
+    assert result.specs[0]["layer"][0]["encoding"]["color"]["scale"]["domain"] == [evil]
+
+
+def test_each_data_set_has_its_section_with_the_same_colours(page, record):
+    result = page([record("lsh"), record("itq"), record("itq", dataset="mnist"), record("lsh", dataset="mnist")])
+    assert [text for text in result.texts if text in ("digits", "mnist")] == ["digits", "mnist"]
+    scales = [spec["layer"][0]["encoding"]["color"]["scale"] for spec in result.specs]
+    assert all(scale == scales[0] for scale in scales)
+
+
+def test_the_page_says_how_to_reproduce_it(page, record):
+    text = "".join(page([record("lsh", 8), record("itq", 16)]).texts)
+    assert "hammingway evaluate digits --hasher lsh,itq --bits 8,16 --metric euclidean --k 100 --seed 0" in text
+    assert "A fine processor" in text
+    assert "hammingway demo" in "".join(page([record()], command="hammingway demo").texts)
+
+
+def test_unlabelled_data_show_the_short_list_instead_of_map(page, record):
+    quality = {"r1@1": 0.2, "r10@10": 0.5, "r10@100": 0.8}
+    texts = page([record(quality=quality, curves={"recall": [(1, 0.2), (100, 0.8)]})]).texts
+    assert "Recall of a short list against bytes" in texts
+    assert "mAP against bits" not in texts
+    assert "Precision and recall" not in texts
+
+
+def test_many_widths_give_four_small_multiples(page, record):
+    texts = page([record("lsh", n_bits) for n_bits in (8, 16, 24, 32, 48, 64, 128)]).texts
+    captions = [text for text in texts if re.fullmatch(r"\d+ bits", text)]
+    assert captions == ["8 bits", "24 bits", "48 bits", "128 bits"] * 2
+
+
+def test_without_a_measured_run_there_is_no_report(tmp_path, refused):
+    with pytest.raises(InvalidInputError, match="no measured run"):
+        write_report([refused()], tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()

@@ -1,0 +1,39 @@
+import pytest
+
+from hammingway.reports.rows import over_seeds, quality_names, rows_from_records
+
+
+def test_rates_come_from_the_median_repeat(record):
+    (row,) = rows_from_records([record()])
+    assert row.batch_rate == pytest.approx(10 / 0.2)
+    assert row.single_ms == pytest.approx(2.5)
+    assert row.encode_rate == pytest.approx(4000)
+    assert row.compression == 64
+
+
+def test_refused_runs_have_no_row(record, refused):
+    assert [row.hasher for row in rows_from_records([refused(), record("lsh")])] == ["lsh"]
+
+
+def test_seeds_are_averaged_and_other_parameters_kept_apart(record):
+    rows = over_seeds(
+        rows_from_records(
+            [
+                record("lsh", seed=0, recall=0.2),
+                record("lsh", seed=1, recall=0.4),
+                record("lsh", params={"center": True}, recall=0.9),
+                record("lsh", 64, recall=0.8),
+            ]
+        )
+    )
+    assert [(row.hasher, row.n_bits, row.n_runs, row.seed) for row in rows] == [
+        ("lsh", 32, 2, None),
+        ("lsh(center=True)", 32, 1, 0),
+        ("lsh", 64, 1, 0),
+    ]
+    assert [row.quality["r10@10"] for row in rows] == pytest.approx([0.3, 0.9, 0.8])
+
+
+def test_usual_metrics_come_first_and_none_is_lost(record):
+    quality = {"odd": 0.1, "mAP@all": 0.2, "r10@10": 0.3}
+    assert quality_names(rows_from_records([record(quality=quality)])) == ["r10@10", "mAP@all", "odd"]

@@ -1,0 +1,72 @@
+import io
+import json
+
+from rich.console import Console
+
+from hammingway.reports.table import markdown, refusals, rich_table, summary
+
+
+def rendered(table, width=80):
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    console.print(table)
+    return console.file.getvalue()
+
+
+def test_markdown_marks_the_best_of_each_width(record):
+    text = markdown(
+        [record("lsh", recall=0.2), record("itq", recall=0.6), record("lsh", 64, recall=0.7)], metrics=["r10@10"]
+    )
+    lines = text.splitlines()
+    assert lines[0].startswith("| hasher | bits | bytes | r10@10 | fit s |")
+    assert lines[2].startswith("| lsh | 32 | 4 | 0.200 |")
+    assert lines[3].startswith("| itq | 32 | 4 | **0.600** |")
+    assert lines[4].startswith("| lsh | 64 | 8 | 0.700 |")
+
+
+def test_equal_printed_values_are_marked_alike(record):
+    text = markdown([record("lsh", recall=0.6), record("itq", recall=0.6001)], metrics=["r10@10"])
+    assert text.count("**0.600**") == 2
+
+
+def test_markdown_shows_every_metric_by_default(record):
+    header = markdown([record(quality={"r1@1": 0.1, "odd one": 0.2})]).splitlines()[0]
+    assert "r1@1" in header
+    assert "odd one" in header
+
+
+def test_a_metric_that_a_run_lacks_is_a_dash(record):
+    text = markdown(
+        [record("lsh", quality={"r1@1": 0.1}), record("itq", quality={"mAP@all": 0.2})], metrics=["mAP@all"]
+    )
+    assert text.splitlines()[2].startswith("| lsh | 32 | 4 | - |")
+
+
+def test_refused_runs_stand_below_the_table_with_their_reason(record, refused):
+    records = [record(), refused("pcah", 65)]
+    assert refusals(records) == ["pcah at 65 bits: too many bits for 64 features."]
+    assert markdown(records).endswith("\nNot run: pcah at 65 bits: too many bits for 64 features.\n")
+
+
+def test_the_terminal_table_fits_eighty_columns_whole(record):
+    text = rendered(rich_table([record("cca-itq", 128), record("lsh", 4096)], title="Title"))
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert "r10@100" in text
+
+
+def test_the_terminal_table_goes_width_by_width(record):
+    text = rendered(rich_table([record("lsh", 16), record("lsh", 32), record("itq", 16)]))
+    names = [line.split()[:2] for line in text.splitlines()[1:] if line.strip()]
+    assert names == [["lsh", "16"], ["itq", "16"], ["lsh", "32"]]
+
+
+def test_brackets_in_parameters_are_printed_as_they_are(record):
+    assert "lsh(a=[red])" in rendered(rich_table([record("lsh", params={"a": "[red]"})]), 120)
+
+
+def test_a_summary_is_json_with_the_run_and_its_numbers(record, refused):
+    flat = json.loads(json.dumps(summary(record("lsh", seed=3))))
+    assert (flat["hasher"], flat["n_bits"], flat["seed"], flat["status"]) == ("lsh", 32, 3, "measured")
+    assert flat["quality"]["mAP@all"] == 0.7
+    assert flat["index_bytes"] == 2048
+    assert summary(refused())["reason"] == "too many bits for 64 features"
