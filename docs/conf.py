@@ -16,6 +16,9 @@ autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings state shape, dtype and unit, which the annotations cannot
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
+napoleon_use_param = False  # our argument lines are sentences; Sphinx would link single words of them
+napoleon_use_rtype = False
+suppress_warnings = ["ref.python"]  # the same for the types of attributes, which have no such switch
 
 html_theme = "furo"
 html_title = f"Hammingway {version}"
