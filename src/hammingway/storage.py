@@ -28,7 +28,6 @@ __all__ = ["atomic_path", "atomic_writer", "digest", "read_arrays", "read_kind",
 
 FORMAT_VERSION = 1
 _HEADER_KEY = "hammingway"
-_CHECKSUM_KEY = "hammingway.checksum"
 
 
 @contextmanager
@@ -77,9 +76,8 @@ def write_arrays(
         "header": dict(header),
         "digests": {name: digest(array) for name, array in ordered.items()},
     }
-    text = json.dumps(envelope, sort_keys=True)
     with atomic_path(path) as temporary, _system_errors(path):
-        save_file(ordered, temporary, metadata={_HEADER_KEY: text, _CHECKSUM_KEY: _text_digest(text)})
+        save_file(ordered, temporary, metadata={_HEADER_KEY: _sealed(json.dumps(envelope, sort_keys=True))})
 
 
 def read_arrays(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -137,8 +135,9 @@ def _storable(name: str, array: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
 
 
-def _text_digest(text: str) -> str:
-    return "b2:" + hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+def _sealed(text: str) -> str:
+    """Return ``text`` behind its own digest: one entry, as safetensors writes several in random order."""
+    return f"b2:{hashlib.blake2b(text.encode(), digest_size=16).hexdigest()} {text}"
 
 
 @contextmanager
@@ -156,8 +155,8 @@ def _system_errors(path: str | os.PathLike[str]) -> Iterator[None]:
 def _envelope(metadata: Mapping[str, str], path: str | os.PathLike[str]) -> dict[str, Any]:
     if _HEADER_KEY not in metadata:
         raise FileFormatError(f"{path} was not written by Hammingway: it has no header of ours.")
-    text = metadata[_HEADER_KEY]
-    if metadata.get(_CHECKSUM_KEY) != _text_digest(text):
+    _, _, text = metadata[_HEADER_KEY].partition(" ")
+    if metadata[_HEADER_KEY] != _sealed(text):
         raise FileFormatError(f"{path} is damaged: its header does not match its checksum. Write it again.")
     try:
         envelope = json.loads(text)

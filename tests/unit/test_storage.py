@@ -1,0 +1,215 @@
+"""A stored file is whole or absent, and a damaged one is never taken for a sound one."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays_of
+from numpy.testing import assert_array_equal
+from safetensors.numpy import save_file
+
+from hammingway import storage
+from hammingway.errors import FileFormatError, InvalidInputError
+from hammingway.storage import atomic_path, atomic_writer, digest, read_arrays, read_kind, write_arrays
+
+DTYPES = [np.bool_, np.uint8, np.int16, np.uint64, np.int64, np.float16, np.float32, np.float64]
+SMALL = {"codes": np.arange(6, dtype=np.uint8).reshape(2, 3), "mean": np.array([0.5, -1.0])}
+
+
+@settings(max_examples=40)  # each is flushed to disk
+@given(
+    array=st.sampled_from(DTYPES).flatmap(
+        lambda dtype: arrays_of.arrays(dtype, arrays_of.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
+    ),
+    header=st.dictionaries(st.text(), st.none() | st.integers() | st.text() | st.lists(st.booleans()), max_size=4),
+)
+def test_arrays_and_header_come_back_as_written(tmp_path_factory, array, header):
+    path = tmp_path_factory.mktemp("storage") / "file"
+    write_arrays(path, {"one": array, "two": array.T}, kind="x", header=header)
+    arrays, read_header = read_arrays(path, kind="x")
+    assert read_header == header
+    for name, expected in (("one", array), ("two", array.T)):
+        assert arrays[name].shape == expected.shape
+        assert arrays[name].dtype == expected.dtype
+        assert_array_equal(arrays[name], expected)
+
+
+def test_foreign_byte_order_strides_and_read_only_come_back_native(tmp_path):
+    wide = np.arange(12, dtype=">i4").reshape(3, 4)
+    strided = wide[::2, ::-1]
+    strided.flags.writeable = False
+    write_arrays(tmp_path / "file", {"a": strided}, kind="x", header={})
+    arrays, _ = read_arrays(tmp_path / "file", kind="x")
+    assert_array_equal(arrays["a"], [[3, 2, 1, 0], [11, 10, 9, 8]])
+    assert arrays["a"].dtype == np.int32
+
+
+@pytest.mark.parametrize("array", [np.array(["a"]), np.array([None]), np.zeros(2, complex), np.zeros(2, np.longdouble)])
+def test_arrays_that_hold_no_plain_numbers_are_refused(tmp_path, array):
+    with pytest.raises(InvalidInputError, match="array 'a' must be bool, integer or float"):
+        write_arrays(tmp_path / "file", {"a": array}, kind="x", header={})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_same_content_gives_the_same_bytes(tmp_path):
+    written = set()
+    for _ in range(8):
+        write_arrays(tmp_path / "file", SMALL, kind="x", header={"b": 1, "a": 2})
+        written.add((tmp_path / "file").read_bytes())
+    assert len(written) == 1
+
+
+def read_or_refuse(path, expected_header):
+    """Return whether the file was refused; a file that is read must hold what was written."""
+    try:
+        arrays, header = read_arrays(path, kind="x")
+    except FileFormatError as error:
+        assert str(path) in str(error)
+        return True
+    assert header == expected_header
+    assert arrays.keys() == SMALL.keys()
+    for name, array in SMALL.items():
+        assert digest(arrays[name]) == digest(array)
+    return False
+
+
+def test_flipped_byte_anywhere_is_refused_or_harmless(tmp_path):
+    path, header = tmp_path / "file", {"n_bits": 64, "name": "x"}
+    write_arrays(path, SMALL, kind="x", header=header)
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        for flip in (1 << place % 8, 0xFF):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ flip]) + whole[place + 1 :])
+            refused += read_or_refuse(path, header)
+    assert refused > 0.95 * 2 * len(whole)
+
+
+def test_truncated_or_lengthened_file_is_refused(tmp_path):
+    path = tmp_path / "file"
+    write_arrays(path, SMALL, kind="x", header={})
+    whole = path.read_bytes()
+    for content in [whole[:length] for length in range(len(whole))] + [whole + b"\0"]:
+        path.write_bytes(content)
+        with pytest.raises(FileFormatError):
+            read_arrays(path, kind="x")
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 64, b"\xff" * 64, b"not a file of ours, but longer than its header"])
+def test_other_content_is_refused(tmp_path, content):
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(FileFormatError, match="not a readable Hammingway file"):
+        read_arrays(tmp_path / "file", kind="x")
+    assert read_kind(tmp_path / "file") is None
+
+
+def test_file_of_another_program_is_refused(tmp_path):
+    save_file(SMALL, tmp_path / "file", metadata={"format": "np"})
+    with pytest.raises(FileFormatError, match="not written by Hammingway"):
+        read_arrays(tmp_path / "file", kind="x")
+    assert read_kind(tmp_path / "file") is None
+
+
+def test_wrong_kind_says_which_came(tmp_path):
+    write_arrays(tmp_path / "file", SMALL, kind="hasher", header={})
+    with pytest.raises(FileFormatError, match="holds a hasher; a codes was expected"):
+        read_arrays(tmp_path / "file", kind="codes")
+    assert read_kind(tmp_path / "file") == "hasher"
+
+
+def test_newer_format_says_upgrade(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "FORMAT_VERSION", storage.FORMAT_VERSION + 1)
+    write_arrays(tmp_path / "file", SMALL, kind="x", header={})
+    monkeypatch.undo()
+    with pytest.raises(FileFormatError, match=r"format version 2; .* reads up to 1\. Upgrade Hammingway"):
+        read_arrays(tmp_path / "file", kind="x")
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [[], {}, {"kind": 1, "format_version": 1, "header": {}, "digests": {}}, {"kind": "x", "header": {}, "digests": {}}],
+)
+def test_incomplete_envelope_is_refused(tmp_path, envelope):
+    text = json.dumps(envelope)
+    save_file({}, tmp_path / "file", metadata={"hammingway": storage._sealed(text)})
+    with pytest.raises(FileFormatError, match="header is incomplete"):
+        read_arrays(tmp_path / "file", kind="x")
+
+
+def test_array_without_a_digest_is_refused(tmp_path):
+    text = json.dumps({"kind": "x", "format_version": 1, "header": {}, "digests": {}})
+    save_file(SMALL, tmp_path / "file", metadata={"hammingway": storage._sealed(text)})
+    with pytest.raises(FileFormatError, match="array 'codes' does not match"):
+        read_arrays(tmp_path / "file", kind="x")
+
+
+@pytest.mark.parametrize("read", [lambda path: read_arrays(path, kind="x"), read_kind])
+@pytest.mark.parametrize("name", ["absent", "."])
+def test_absent_file_is_absent(tmp_path, read, name):
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize("interruption", [ValueError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("before", [None, b"old"])
+def test_interrupted_write_leaves_what_was_there(tmp_path, interruption, before):
+    path = tmp_path / "file"
+    if before is not None:
+        path.write_bytes(before)
+    with pytest.raises(interruption), atomic_writer(path) as file:
+        file.write(b"half of the new con")
+        raise interruption
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == ([("file", before)] if before else [])
+
+
+@pytest.mark.parametrize("step", ["save_file", "_flush_to_disk", "_give_usual_permissions"])
+def test_failure_at_any_step_of_writing_leaves_the_old_file(tmp_path, monkeypatch, step):
+    path = tmp_path / "file"
+    write_arrays(path, SMALL, kind="x", header={"age": "old"})
+
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(storage, step, fail)
+    with pytest.raises(OSError, match="no space left"):
+        write_arrays(path, SMALL, kind="x", header={"age": "new"})
+    monkeypatch.undo()
+    assert read_arrays(path, kind="x")[1] == {"age": "old"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_killed_process_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    code = (
+        "import os, sys\nfrom hammingway.storage import atomic_writer\n"
+        "with atomic_writer(sys.argv[1]) as file:\n"
+        "    file.write(b'new'); file.flush(); os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == -9
+    assert path.read_bytes() == b"old"
+
+
+def test_file_gets_the_permissions_of_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with atomic_path(tmp_path / "file") as temporary:
+            temporary.write_bytes(b"x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
+def test_digest_depends_on_dtype_shape_and_content():
+    variants = [np.zeros(4, np.uint8), np.zeros(2, np.uint16), np.zeros((2, 2), np.uint8), np.ones(4, np.uint8)]
+    assert len({digest(array) for array in variants}) == len(variants)
+    table = np.arange(12).reshape(3, 4)
+    assert digest(table.T) == digest(np.ascontiguousarray(table.T))
