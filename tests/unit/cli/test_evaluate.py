@@ -1,0 +1,75 @@
+"""``hammingway evaluate`` prints what a plain NumPy computation gives, one record a run."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from hammingway import RandomHyperplanes
+from hammingway.datasets import from_vectors
+
+
+def recall_of_lsh(vectors: np.ndarray, n_bits: int, n_queries: int) -> float:
+    """Return the share of 10 exact neighbours among the first 10 by (Hamming distance, id), query rows held out."""
+    data = from_vectors(vectors, n_queries=n_queries, seed=0)
+    queries, database = data.queries, data.database
+    hasher = RandomHyperplanes(n_bits, random_state=0).fit(database)
+    bits, query_bits = hasher.encode(database).unpack(), hasher.encode(queries).unpack()
+    hamming = (bits[None] != query_bits[:, None]).sum(axis=2)
+    real = ((queries[:, None].astype(float) - database[None]) ** 2).sum(axis=2)
+    found, true = (np.argsort(distances, axis=1, kind="stable")[:, :10] for distances in (hamming, real))
+    return float(np.mean([len(set(f) & set(t)) / 10 for f, t in zip(found, true, strict=True)]))
+
+
+def test_recall_of_each_run_is_that_of_a_plain_computation(run, files, vectors):
+    options = ["--hasher", "lsh,itq", "--bits", "9,16", "--queries", 50, "--repeats", 1, "--json"]
+    result = run("evaluate", files / "vectors.npy", *options)
+    assert result.exit_code == 0, result.output
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(record["hasher"], record["n_bits"]) for record in records] == [
+        ("lsh", 9),
+        ("lsh", 16),
+        ("itq", 9),
+        ("itq", 16),
+    ]
+    for record in records[:2]:
+        assert record["quality"]["r10@10"] == pytest.approx(recall_of_lsh(vectors, record["n_bits"], 50))
+
+
+def test_table_has_a_line_a_run(run, files):
+    result = run("evaluate", files / "vectors.npy", "--hasher", "lsh", "--bits", "8,9", "--queries", 20, "--repeats", 1)
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert [line[:2] for line in lines if line[:1] == ["lsh"]] == [["lsh", "8"], ["lsh", "9"]]
+
+
+def test_output_folder_gets_records_and_a_report_and_a_second_run_measures_nothing_again(run, files, tmp_path):
+    command = ["evaluate", files / "vectors.npy", "--hasher", "lsh", "--bits", 8, "--queries", 20, "--repeats", 1]
+    assert run(*command, "--out", tmp_path / "out").exit_code == 0
+    records = (tmp_path / "out" / "records.jsonl").read_text()
+    assert len(records.splitlines()) == 1
+    assert (tmp_path / "out" / "report.html").read_text().startswith("<!")
+    assert run(*command, "--out", tmp_path / "out").exit_code == 0
+    assert (tmp_path / "out" / "records.jsonl").read_text() == records
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "words"),
+    [
+        ("absent.npy", [], ["absent.npy", "no such file", "digits"]),
+        ("truncated.npy", [], ["truncated or damaged"]),
+        ("nan.npy", [], ["NaN"]),
+        ("vectors.npy", ["--hasher", "lsh,iqt"], ["'--hasher'", "No hashers named 'iqt'. Did you mean 'itq'?"]),
+        ("vectors.npy", ["--bits", "8,0"], ["'--bits'", "0 is not in the range 1<=x<=4096"]),
+        ("vectors.npy", ["--queries", 0], ["'--queries'", "0"]),
+        ("vectors.npy", ["--queries", 300], ["--queries must lie from 1 to 299"]),
+        ("vectors.npy", ["--labels", "absent.npy"], ["absent.npy", "no such file"]),
+        ("vectors.npy", ["--plan", "text.txt"], ["either DATA or --plan"]),
+    ],
+)
+def test_wrong_input_is_refused_in_one_sentence(refused, files, monkeypatch, data, options, words):
+    monkeypatch.chdir(files)
+    small = [] if "--queries" in options else ["--queries", 20]
+    sentence = refused("evaluate", data, *options, *small)
+    assert [word for word in words if word not in sentence] == []
