@@ -220,25 +220,32 @@ static void scan_wide(const Scan& scan, const uint64_t* planes, const Place& pla
                       int32_t* active) {
   const uint8_t* picks = scan.picks;
   int n_active = scan.n_queries;
-  for (int done = 0; done < scan.n_bits && n_active; done += kChunk) {
+  for (int done = 0; done < scan.n_bits && n_active;) {
     const int left = scan.n_bits - done;
     const int padded = hammingway::chunk_planes(left);
     build_tables(planes + size_t(done) * kWords, left < padded ? left : padded, padded, tables);
-#define HAMMINGWAY_CHUNK(P, stage) \
-  n_active = scan_chunk<P, W, Stage::stage>(scan, tables, picks, place, counters, active, n_active)
-    if (done == 0) HAMMINGWAY_CHUNK(64, kFirst);
-    else if (left > 64) HAMMINGWAY_CHUNK(64, kMiddle);
-    else if (padded == 64) HAMMINGWAY_CHUNK(64, kLast);
-    else if (padded == 32) HAMMINGWAY_CHUNK(32, kLast);
-    else if (padded == 16) HAMMINGWAY_CHUNK(16, kLast);
-    else HAMMINGWAY_CHUNK(8, kLast);
+    const Stage stage = done == 0 ? Stage::kFirst : left > padded ? Stage::kMiddle : Stage::kLast;
+#define HAMMINGWAY_CHUNK(P)                                                                                   \
+  n_active = stage == Stage::kFirst                                                                            \
+                 ? scan_chunk<P, W, Stage::kFirst>(scan, tables, picks, place, counters, active, n_active)     \
+             : stage == Stage::kMiddle                                                                         \
+                 ? scan_chunk<P, W, Stage::kMiddle>(scan, tables, picks, place, counters, active, n_active)    \
+                 : scan_chunk<P, W, Stage::kLast>(scan, tables, picks, place, counters, active, n_active)
+    switch (padded) {
+      case 128: if constexpr (W >= 8) HAMMINGWAY_CHUNK(128); break;
+      case 64: HAMMINGWAY_CHUNK(64); break;
+      case 32: HAMMINGWAY_CHUNK(32); break;
+      case 16: HAMMINGWAY_CHUNK(16); break;
+      default: HAMMINGWAY_CHUNK(8); break;
+    }
 #undef HAMMINGWAY_CHUNK
     picks += size_t(scan.n_queries) * (padded / 2);
+    done += padded;
   }
 }
 
 static size_t scratch_bytes(int n_bits, int n_queries) {
-  const size_t counters = n_bits > kChunk ? size_t(n_queries) * (hammingway::counter_bits(n_bits) + 1) * kVectorBytes : 0;
+  const size_t counters = n_bits > hammingway::chunk_planes(n_bits) ? size_t(n_queries) * (hammingway::counter_bits(n_bits) + 1) * kVectorBytes : 0;
   return kTableBytes + counters + (size_t(n_queries) * sizeof(int32_t) + 63) / 64 * 64;
 }
 
@@ -246,10 +253,11 @@ static void scan_tables_at(const Scan& scan, const uint64_t* planes, const Place
   uint8_t* tables = scan.scratch;
   Vec* counters = reinterpret_cast<Vec*>(tables + kTableBytes);
   int32_t* active = reinterpret_cast<int32_t*>(counters + size_t(scan.n_queries) * (scan.counter_bits + 1));
-  if (scan.n_bits <= kChunk) {
-    const int padded = hammingway::chunk_planes(scan.n_bits);
+  const int padded = hammingway::chunk_planes(scan.n_bits);
+  if (scan.n_bits <= padded) {
     build_tables(planes, scan.n_bits, padded, tables);
     switch (padded) {
+      case 128: return scan_only_chunk<128>(scan, tables, place);
       case 64: return scan_only_chunk<64>(scan, tables, place);
       case 32: return scan_only_chunk<32>(scan, tables, place);
       case 16: return scan_only_chunk<16>(scan, tables, place);

@@ -11,10 +11,15 @@
 
 namespace hammingway {
 
-constexpr int kChunk = 64;
+constexpr int kChunk = 128;  // planes of the widest chunk
 
-// Planes of the chunk that starts with `left` planes to go: the last one is padded with zeros.
-inline int chunk_planes(int left) { return left > 32 ? 64 : left > 16 ? 32 : left > 8 ? 16 : 8; }
+// Planes of the chunk that starts with `left` planes to go: a power of two, padded with zeros where
+// planes are missing, unless a smaller one and the rest are less work.
+inline int chunk_planes(int left) {
+  if (left > 112) return 128;
+  if (left > 32) return 64;
+  return left > 16 ? 32 : left > 8 ? 16 : 8;
+}
 
 inline int log2_of(int power) { int bits = 0; while (power > 1) { power >>= 1; ++bits; } return bits; }
 
@@ -28,7 +33,7 @@ inline int counter_bits(int n_bits) {
 // Bytes that the picks of one query take, all chunks together.
 inline int pick_bytes(int n_bits) {
   int bytes = 0;
-  for (int left = n_bits; left > 0; left -= kChunk) bytes += chunk_planes(left) / 2;
+  for (int left = n_bits; left > 0; left -= chunk_planes(left)) bytes += chunk_planes(left) / 2;
   return bytes;
 }
 

@@ -46,7 +46,7 @@ void Prepared::pick(const uint8_t* packed) {
   const size_t row = size_t(n_bits_ + 7) / 8;
   picks_.resize(size_t(pick_bytes(n_bits_)) * size_t(n_queries_));
   uint8_t* to = picks_.data();
-  for (int done = 0; done < n_bits_; done += kChunk)
+  for (int done = 0; done < n_bits_; done += chunk_planes(n_bits_ - done))
     for (int q = 0; q < n_queries_; ++q) {
       pick_chunk(packed + size_t(q) * row, done, n_bits_ - done, kernel_.vector_bytes, to);
       to += chunk_planes(n_bits_ - done) / 2;
