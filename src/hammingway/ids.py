@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hammingway.errors import InvalidInputError, ShapeError
 
-__all__ = ["MAX_ID", "check_code_ids", "check_ids", "name_some"]
+__all__ = ["MAX_ID", "check_code_ids", "check_ids", "distinct", "name_some"]
 
 MAX_ID = int(np.iinfo(np.int64).max)
 
@@ -55,10 +55,24 @@ def check_code_ids(ids: ArrayLike, n_codes: int) -> NDArray[np.int64]:
     if len(checked) != n_codes:
         raise ShapeError(f"{n_codes} codes need {n_codes} ids; got {len(checked)}.")
     ordered = np.sort(checked)
-    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     if repeated.size:
-        raise InvalidInputError(f"ids must be distinct; {name_some(repeated)} given more than once.")
+        raise InvalidInputError(f"ids must be distinct; {name_some(distinct(repeated))} given more than once.")
     return checked
+
+
+def distinct(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return each id once, ascending; by sorting, which beats numpy.unique's hash table on many ids.
+
+    Examples
+    --------
+    >>> distinct(np.array([4, 2, 4]))
+    array([2, 4])
+    """
+    ordered = np.sort(ids)
+    first = np.ones(len(ordered), np.bool_)
+    first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[first]
 
 
 def name_some(ids: NDArray[np.int64], *, n_named: int = 5) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from hammingway.errors import InvalidInputError, ShapeError
-from hammingway.ids import MAX_ID, check_code_ids, check_ids, name_some
+from hammingway.ids import MAX_ID, check_code_ids, check_ids, distinct, name_some
 
 
 @given(ids=st.lists(st.integers(0, MAX_ID)))
@@ -49,3 +49,8 @@ def test_repeated_ids_are_refused_and_named(ids):
 def test_one_id_a_code():
     with pytest.raises(ShapeError, match="3 codes need 3 ids; got 2"):
         check_code_ids([1, 2], 3)
+
+
+@given(ids=st.lists(st.integers(0, 9)))
+def test_distinct_ids_come_once_and_ascending(ids):
+    assert distinct(np.array(ids, np.int64)).tolist() == sorted(set(ids))

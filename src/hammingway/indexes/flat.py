@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hammingway.codes import Codes
 from hammingway.errors import InvalidInputError
-from hammingway.ids import check_code_ids, check_ids, name_some
+from hammingway.ids import check_code_ids, check_ids, distinct, name_some
 from hammingway.indexes import flat_file
 from hammingway.indexes.base import Index, check_codes, check_k, check_n_threads, check_radius
 from hammingway.indexes.id_map import IdMap
@@ -24,8 +24,9 @@ __all__ = ["FlatIndex"]
 class FlatIndex(Index):
     """Exact Hamming search by a scan of bit planes, vectorised and on several threads.
 
-    Memory is ``n_bits / 8`` bytes a code, in blocks of 512 codes; ids that count up from 0 take
-    none, ids of your own and a look-up table for them 24 to 40 bytes each. Removal clears a bit;
+    Memory is ``n_bits / 8`` bytes a code, in blocks of 512 codes, and up to half of that kept free
+    once codes were added to a filled index. Ids that count up from 0 take none; ids of your own
+    take 8 to 12 bytes each, and the table that finds them 16 to 32 more. Removal clears a bit;
     once removed codes outnumber the others the index is rewritten without them, so removing takes
     constant time a code on average.
 
@@ -159,7 +160,7 @@ class FlatIndex(Index):
         ------
         InvalidInputError : an id is not in the index; nothing was removed.
         """
-        slots = self._known_slots(np.unique(check_ids(ids)))
+        slots = self._known_slots(distinct(check_ids(ids)))
         self._store.kill(slots)
         self._id_map.forget(slots)
         n_dead = self._store.n_slots - len(self)
