@@ -217,14 +217,23 @@ def _is_mapped(array: NDArray[Any]) -> bool:
 
 
 def _check_disjoint(query_ids: NDArray[np.int64], database_ids: NDArray[np.int64]) -> None:
-    for part, ids in (("queries", query_ids), ("database", database_ids)):
-        if len(np.unique(ids)) < len(ids):
-            raise InvalidInputError(f"a row occurs twice among the ids of the {part}.")
-    common = np.intersect1d(query_ids, database_ids, assume_unique=True)
+    queries, database = _ascending(query_ids, "queries"), _ascending(database_ids, "database")
+    at = np.minimum(np.searchsorted(database, queries), len(database) - 1)
+    common = queries[database[at] == queries]
     if len(common):
         raise InvalidInputError(
             f"{len(common)} queries are also in the database (row {common[0]} first); a query must not find itself."
         )
+
+
+def _ascending(ids: NDArray[np.int64], part: str) -> NDArray[np.int64]:
+    """Return ``ids`` sorted, or raise if one occurs twice; ids in order, the usual case, are not sorted again."""
+    if np.all(ids[1:] > ids[:-1]):
+        return ids
+    ordered = np.sort(ids)
+    if not np.all(np.diff(ordered) > 0):
+        raise InvalidInputError(f"a row occurs twice among the ids of the {part}.")
+    return ordered
 
 
 def _n_common(one: NDArray[np.int64] | None, other: NDArray[np.int64] | None) -> int | None:

@@ -17,6 +17,7 @@ from hammingway.suggest import did_you_mean
 __all__ = ["DEFAULT_COLUMN", "FORMATS"]
 
 DEFAULT_COLUMN = "emb"
+_BATCH_BYTES = 1 << 23
 
 
 def _pyarrow() -> Any:
@@ -49,11 +50,12 @@ def _open(path: Path, key: str | None) -> Source:
         n_rows = int(file.metadata.num_rows)
         first = _first_row(path, file, column)
     n_dims = None if first.ndim == 1 else first.shape[1]
+    batch_rows = max(1, _BATCH_BYTES // first.nbytes)
 
     def chunks(chunk_rows: int) -> Iterator[NDArray[Any]]:
         done = 0
         with _opened(path) as reopened:
-            for batch in reopened.iter_batches(batch_size=chunk_rows, columns=[column]):
+            for batch in _batches(reopened, column, min(chunk_rows, batch_rows)):
                 chunk = _to_numpy(path, batch.column(0), column, done, n_dims)
                 done += len(batch)
                 if done > n_rows:
@@ -63,6 +65,12 @@ def _open(path: Path, key: str | None) -> Source:
             raise FileFormatError(f"{path} has a damaged footer: it says {n_rows} rows, and {done} were found.")
 
     return Source((n_rows, *first.shape[1:]), first.dtype, chunks)
+
+
+def _batches(file: Any, column: str, n_rows: int) -> Iterator[Any]:
+    """Yield batches of one row group after another: read all at once, Arrow's memory grows with the file."""
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(batch_size=n_rows, row_groups=[group], columns=[column], use_threads=False)
 
 
 def _column(path: Path, schema: Any, key: str | None) -> str:
