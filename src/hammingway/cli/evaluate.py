@@ -90,7 +90,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     if not options["as_json"]:
         print_table(records, title=plan.title or plan.data.dataset, as_markdown=options["markdown"])
     if options["out"] is not None:
-        write_outputs(records, options["out"], plan=plan, command=_reproduce(ctx, options))
+        sentence = write_outputs(records, options["out"], plan=plan, command=_reproduce(ctx, options))
+        click.echo(sentence, err=options["as_json"] or options["markdown"])
 
 
 def print_table(records: list[Record], *, title: str, as_markdown: bool) -> None:
@@ -107,21 +108,21 @@ def print_table(records: list[Record], *, title: str, as_markdown: bool) -> None
         click.echo(f"Not run: {sentence}")
 
 
-def write_outputs(records: list[Record], out: Path, *, plan: PlanSpec, command: str) -> Path | None:
-    """Write report.html beside the records and say where; without the extra, say what is missing."""
+def write_outputs(records: list[Record], out: Path, *, plan: PlanSpec, command: str) -> str:
+    """Write report.html beside the records, and return the sentence that says where they are or what is missing."""
+    from hammingway.bench.session import RECORDS_NAME
     from hammingway.errors import MissingExtraError
     from hammingway.reports.html import write_report
 
+    kept = f"Records: {out / RECORDS_NAME}."
     if not any(record.costs for record in records):
-        return None
+        return f"{kept} No run was possible, so there is no report."
     title = plan.title or f"Hash codes of {plan.data.dataset}"
     try:
         path = write_report(records, out / "report.html", title=title, command=command)
     except MissingExtraError as error:
-        click.echo(f"The records are in {out}; no report was written: {error}", err=True)
-        return None
-    click.echo(f"Report: {path} (one file, works offline). Records: {out / 'records.jsonl'}.", err=True)
-    return path
+        return f"{kept} No report: {error}"
+    return f"Report: {path} (one file, works offline). {kept}"
 
 
 def _plan(ctx: click.Context, options: dict[str, Any]) -> tuple[PlanSpec, str | os.PathLike[str] | None]:

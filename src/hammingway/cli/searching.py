@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hammingway.cli.progress_bar import progress_bar
 from hammingway.cli.result_output import JSON_LINES
 from hammingway.code_files import read_codes
 from hammingway.errors import FileFormatError, InvalidInputError
@@ -62,16 +63,8 @@ def open_database(path: Path, *, n_threads: int | None) -> tuple[FlatIndex, str 
     ------
     FileFormatError : the file holds neither, or is damaged.
     """
-    kind = read_kind(path)
-    if kind == INDEX_KIND:
-        return FlatIndex.load(path, n_threads=n_threads), None
-    if kind is None:
-        raise FileFormatError(
-            f"{path} is neither a file of codes nor a saved index, or it is damaged; write it with 'hammingway encode'."
-        )
-    stored = read_codes(path)
-    index = FlatIndex(stored.codes.n_bits, n_threads=n_threads)
-    return index.add(stored.codes, stored.ids), stored.encoder
+    with progress_bar(f"loading {path.name}"):
+        return _open_database(path, n_threads)
 
 
 def open_queries(path: Path, index: FlatIndex, encoder: str | None, *, model: Path | None, key: str | None) -> Codes:
@@ -99,7 +92,9 @@ def open_queries(path: Path, index: FlatIndex, encoder: str | None, *, model: Pa
 
     hasher = load_hasher(model)
     _check_same_encoder(hasher.fingerprint(), encoder, model)
-    return hasher.encode(open_vectors(path, key=key))
+    X = open_vectors(path, key=key)
+    with progress_bar("encoding") as progress:
+        return hasher.encode(X, progress=progress)
 
 
 def search(
@@ -114,6 +109,19 @@ def search(
             yield index.search_radius(queries[rows], wanted.radius)
         elif wanted.k is not None:
             yield index.search(queries[rows], wanted.k)
+
+
+def _open_database(path: Path, n_threads: int | None) -> tuple[FlatIndex, str | None]:
+    kind = read_kind(path)
+    if kind == INDEX_KIND:
+        return FlatIndex.load(path, n_threads=n_threads), None
+    if kind is None:
+        raise FileFormatError(
+            f"{path} is neither a file of codes nor a saved index, or it is damaged; write it with 'hammingway encode'."
+        )
+    stored = read_codes(path)
+    index = FlatIndex(stored.codes.n_bits, n_threads=n_threads)
+    return index.add(stored.codes, stored.ids), stored.encoder
 
 
 def _check_same_encoder(query_encoder: str | None, database_encoder: str | None, source: Path) -> None:

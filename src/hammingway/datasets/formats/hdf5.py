@@ -7,6 +7,8 @@ and prefer npy or fbin for exchange.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,7 @@ from hammingway.suggest import did_you_mean
 __all__ = ["DEFAULT_KEY", "FORMATS", "attributes"]
 
 DEFAULT_KEY = "train"
+_OVERHEAD_BYTES = 1 << 16  # more than the header and attributes of a file of one data set
 # h5py turns the library's error codes into these built-in exceptions.
 _HDF5_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError, NotImplementedError, OverflowError, MemoryError)
 
@@ -116,6 +119,7 @@ def _write(path: Path, rows: Rows, key: str | None) -> None:
     h5py = _h5py()
     extent = rows.n_rows or 0
     growing = rows.n_rows is None
+    _check_room(path, extent * rows.n_dims * rows.dtype.itemsize + _OVERHEAD_BYTES)
     with h5py.File(path, "w") as file:
         file.attrs.update(type="dense", dimension=rows.n_dims, point_type="float" if rows.dtype.kind == "f" else "int")
         dataset = file.create_dataset(
@@ -130,6 +134,18 @@ def _write(path: Path, rows: Rows, key: str | None) -> None:
                 dataset.resize(start + len(chunk), axis=0)
             dataset[start : start + len(chunk)] = chunk
             start += len(chunk)
+
+
+def _check_room(path: Path, n_bytes: int) -> None:
+    """Raise OSError now if the disk has no room: after a write that failed, the HDF5 library crashes the process."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("wb") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, n_bytes)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # a file system that cannot reserve
+                raise
 
 
 FORMATS = (FileFormat("hdf5", (".hdf5", ".h5"), _open, _write, magic=b"\x89HDF\r\n\x1a\n"),)
