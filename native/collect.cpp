@@ -1,14 +1,28 @@
 #include "collect.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace hammingway {
 
-void sort_found(std::vector<Found>& list, const int64_t* ids) {
+namespace {
+
+template <class Less>
+void sort_best_by(std::vector<Found>& list, int64_t k, const Less& less) {
+  if (int64_t(list.size()) > k) {
+    std::nth_element(list.begin(), list.begin() + k, list.end(), less);
+    list.resize(size_t(k));
+  }
+  std::sort(list.begin(), list.end(), less);
+}
+
+}  // namespace
+
+void sort_best(std::vector<Found>& list, int64_t k, const int64_t* ids) {
   if (ids)
-    std::sort(list.begin(), list.end(), ByKey{ids});
+    sort_best_by(list, k, ByKey{ids});
   else
-    std::sort(list.begin(), list.end());
+    sort_best_by(list, k, std::less<Found>{});
 }
 
 int64_t Keys::least(int64_t first, int64_t last) const {

@@ -25,7 +25,8 @@ struct ByKey {
   }
 };
 
-void sort_found(std::vector<Found>& list, const int64_t* ids);
+// Leaves the k best of the list, sorted.
+void sort_best(std::vector<Found>& list, int64_t k, const int64_t* ids);
 
 // What orders equal distances: a key a slot, or (null) the slot itself.
 struct Keys {

@@ -14,15 +14,23 @@ void for_each_lane(const Hit& hit, int counter_bits, int limit, const Use& found
 // distances[lane] of all lanes of a hit, uint16.
 void all_distances(const Hit& hit, int counter_bits, int limit, uint16_t* distances);
 
+// Written out: this file is compiled for the oldest processors, whose popcount is a library call.
+inline int ones_in(uint64_t x) {
+  x = x - (x >> 1 & 0x5555555555555555u);
+  x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
+  x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+  return int(x * 0x0101010101010101u >> 56);
+}
+
 inline int lanes_in(const Hit& hit) {
   int lanes = 0;
-  for (int w = 0; w < hit.words; ++w) lanes += __builtin_popcountll(hit.lanes[w]);
+  for (int w = 0; w < hit.words; ++w) lanes += ones_in(hit.lanes[w]);
   return lanes;
 }
 
 template <class Use>
 void for_each_lane(const Hit& hit, int counter_bits, int limit, const Use& found) {
-  constexpr int kMany = 24;
+  constexpr int kMany = 128;  // where reading all lanes becomes cheaper
   const int offset = limit - (1 << counter_bits);
   alignas(64) uint16_t distances[kLanes];
   const bool many = lanes_in(hit) >= kMany;

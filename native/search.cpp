@@ -76,29 +76,32 @@ struct KeepBest : Best {
   int limit() const { return std::max(1, Best::limit()); }
 
   void take(const Hit& hit, int counter_bits, BlockKeys& keys) {
+    constexpr int kManyTies = 16;
     if (Best::limit() == 0) return;  // k codes at distance 0 already, and no key can be smaller
-    if (!keys.all.ids || !full()) return offer_lanes(hit, counter_bits);
-    // Ties are common in Hamming space: pass over those of a block none of whose keys is small enough.
-    uint64_t lanes[kWords];
-    bool tied = false, below = false;
-    const bool hopeless = keys.least(hit.block) >= key_limit();
-    for (int w = 0; w < hit.words; ++w) {
-      uint64_t all_ones = hit.lanes[w];  // the greatest total under the limit is all ones
-      for (int b = 0; b < counter_bits; ++b) all_ones &= hit.totals[b * hit.words + w];
-      lanes[w] = hopeless ? hit.lanes[w] & ~all_ones : hit.lanes[w];
-      tied |= all_ones != 0;
-      below |= lanes[w] != 0;
-    }
-    if (!below) return;
-    Hit rest = hit;
-    rest.lanes = lanes;
-    offer_lanes(rest, counter_bits);
-    if (tied && full() && int64_t(list().size()) > k()) cut();
+    if (keys.all.ids && full() && lanes_in(hit) > kManyTies && keys.least(hit.block) >= key_limit())
+      offer_below(hit, counter_bits);
+    else
+      offer_lanes(hit, counter_bits);
+    // a tight key limit keeps ties out, but learning it is only worth its price now and then
+    if (keys.all.ids && full() && int64_t(list().size()) >= k() + std::max<int64_t>(32, k() / 2)) cut();
   }
 
  private:
   void offer_lanes(const Hit& hit, int counter_bits) {
     for_each_lane(hit, counter_bits, limit(), [&](int lane, int distance) { offer(distance, slot_of_lane(hit, lane)); });
+  }
+
+  // Passes over the lanes at the worst distance, in a block none of whose keys is small enough.
+  void offer_below(const Hit& hit, int counter_bits) {
+    uint64_t lanes[kWords];
+    for (int w = 0; w < hit.words; ++w) {
+      uint64_t tied = hit.lanes[w];  // the greatest total under the limit is all ones
+      for (int b = 0; b < counter_bits; ++b) tied &= hit.totals[b * hit.words + w];
+      lanes[w] = hit.lanes[w] & ~tied;
+    }
+    Hit rest = hit;
+    rest.lanes = lanes;
+    offer_lanes(rest, counter_bits);
   }
 };
 
@@ -162,7 +165,7 @@ void top_k(const Kernel& kernel, const Planes& database, const Queries& queries,
     parallel_for(n, 1, threads, [&](int, int64_t from, int64_t to) {
       for (int64_t q = from; q < to; ++q) {
         auto all = gather<KeepBest>(workers, size_t(q), [](const KeepBest& b) -> const std::vector<Found>& { return b.list(); });
-        sort_found(all, keys.ids);
+        sort_best(all, k, keys.ids);
         const int64_t n_found = std::min<int64_t>(k, int64_t(all.size()));
         for (int64_t i = 0; i < n_found; ++i) {
           slots[(first + q) * k + i] = slot_of(all[size_t(i)]);
@@ -185,7 +188,7 @@ Ranges within(const Kernel& kernel, const Planes& database, const Queries& queri
       for (int64_t q = from; q < to; ++q) {
         lists[size_t(q)] =
             gather<KeepWithin>(workers, size_t(q), [](const KeepWithin& w) -> const std::vector<Found>& { return w.list; });
-        sort_found(lists[size_t(q)], keys.ids);
+        sort_best(lists[size_t(q)], int64_t(lists[size_t(q)].size()), keys.ids);
       }
     });
     for (const std::vector<Found>& list : lists) {

@@ -93,7 +93,7 @@ def test_top_k_and_within_equal_the_twin_at_every_width(native, n_bits):
             )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(0, 2600),
@@ -121,8 +121,8 @@ def test_any_search_equals_the_twin(seed, n, n_bits, n_queries, k, n_flips, n_th
 @pytest.mark.parametrize("n_queries", [1, 40])
 def test_threads_that_really_start_change_nothing(native, n_queries, with_ids):
     rng = np.random.default_rng(5)
-    data = make_database(rng, 150_000, 20, n_queries=n_queries, n_flips=4, n_deleted=100)
-    ids = rng.permutation(150_000) if with_ids else None
+    data = make_database(rng, 60_000, 20, n_queries=n_queries, n_flips=4, n_deleted=100)
+    ids = rng.permutation(60_000) if with_ids else None
     one = native.top_k(data.planes, data.live, data.queries, 700, ids=ids, n_threads=1)
     for n_threads in (2, 3):
         assert_same(native.top_k(data.planes, data.live, data.queries, 700, ids=ids, n_threads=n_threads), one)
@@ -135,7 +135,7 @@ def test_threads_that_really_start_change_nothing(native, n_queries, with_ids):
 @pytest.mark.parametrize("distance", [0, 5])
 def test_when_all_codes_tie_the_smallest_ids_win(native, n_bits, distance):
     rng = np.random.default_rng(1)
-    n, k = 20_000, 10_000
+    n, k = 12_000, 10_000
     data = make_database(rng, n, n_bits, n_queries=12, n_flips=0)
     queries = data.queries ^ np.uint8(0)
     queries[:, 0] ^= np.uint8((1 << distance) - 1)
