@@ -91,12 +91,7 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         self._check_parameters()
         validate_data(self, X, skip_check_array=True)
         self.n_bits_ = self._resolve_n_bits(matrix.shape[1])
-        needed = self._needed_rows()
-        if len(matrix) < needed:
-            raise ShapeError(
-                f"{type(self).__name__} of {self.n_bits_} bits needs at least {needed} training rows; "
-                f"got n_samples = {len(matrix)}."
-            )
+        self._check_enough_rows(len(matrix))
         rng = self._random_generator()
         rows = TrainingRows(matrix, self._sample(len(matrix), rng), Work(progress))
         self._fit(rows, y, rng)
@@ -181,6 +176,15 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
     def _needed_rows(self) -> int:
         """Return how many training rows are the least that make sense."""
         return 1
+
+    def _check_enough_rows(self, n_rows: int) -> None:
+        needed, name = self._needed_rows(), f"{type(self).__name__} of {self.n_bits_} bits"
+        if n_rows < needed:
+            raise ShapeError(f"{name} needs at least {needed} training rows; got n_samples = {n_rows}.")
+        if self.max_training_rows is not None and self.max_training_rows < needed:
+            raise InvalidInputError(
+                f"{name} needs at least {needed} training rows; max_training_rows={self.max_training_rows} is fewer."
+            )
 
     @property
     def _n_features_out(self) -> int:

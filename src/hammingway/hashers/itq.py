@@ -98,7 +98,7 @@ class ITQ(LinearHasher):
 
     def _rotate(self, rows: TrainingRows, directions: Directions, rng: np.random.RandomState) -> None:
         """Learn the rotation of the rows on ``directions`` and set the learned arrays."""
-        start = random_rotation(rng, self.n_bits_)[: directions.vectors.shape[1]]
+        start = random_rotation(rng, directions.vectors.shape[1], self.n_bits_)
         embedded = embed(rows, directions)
         self.rotation_ = learn_rotation(
             embedded, start, n_iterations=self.n_iterations, advance=lambda: rows.work.advance(len(rows))

@@ -93,12 +93,12 @@ class RotatedPCAHash(PCAHash):
     def _fit(self, rows: TrainingRows, y: ArrayLike | None, rng: np.random.RandomState) -> None:
         rows.work.plan(2 * len(rows))
         directions = principal_directions(rows, self.n_bits_)
-        rotation = random_rotation(rng, self.n_bits_)[: directions.vectors.shape[1]]
+        rotation = random_rotation(rng, directions.vectors.shape[1], self.n_bits_)
         self.mean_ = directions.mean
         with single_threaded_blas():
             self.weights_ = (directions.vectors @ rotation).astype(np.float32)
 
 
-def random_rotation(rng: np.random.RandomState, size: int) -> NDArray[np.float64]:
-    """Return a random orthogonal matrix, float64 (size, size), uniform over all of them."""
-    return orthonormal(rng.standard_normal((size, size)))
+def random_rotation(rng: np.random.RandomState, n_directions: int, n_bits: int) -> NDArray[np.float64]:
+    """Return ``n_directions <= n_bits`` random orthonormal rows, float64 (n_directions, n_bits)."""
+    return orthonormal(rng.standard_normal((n_directions, n_bits)).T).T

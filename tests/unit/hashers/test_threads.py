@@ -1,0 +1,70 @@
+"""The same codes on one thread and on two: each in a process of its own, started with that setting."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from threadpoolctl import ThreadpoolController, threadpool_limits
+
+from hammingway.hashers.threads import for_each, single_threaded_blas
+
+SCRIPT = """
+import sys
+import numpy as np
+from hammingway import registry
+from hammingway.storage import digest
+rng = np.random.default_rng(0)
+y = np.arange(6000) % 7
+X = (rng.normal(size=(7, 150))[y] + rng.normal(size=(6000, 150))).astype(np.float32)
+for name in sorted(registry.names("hashers")):
+    for n_bits in (32, 100):
+        hasher = registry.load("hashers", name)(n_bits, random_state=0).fit(X, y)
+        print(name, n_bits, digest(hasher.project(X)), digest(hasher.encode(X).packed))
+"""
+
+
+def digests(n_threads):
+    """Return what the script prints in a process limited to ``n_threads`` BLAS threads."""
+    limits = dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"], str(n_threads))
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env=os.environ | limits, capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()
+
+
+def test_fit_and_encode_give_the_same_bits_on_one_two_and_three_threads():
+    one = digests(1)
+    assert len(one) >= 14
+    assert digests(2) == one
+    assert digests(3) == one
+
+
+def blas_threads():
+    return {pool["num_threads"] for pool in ThreadpoolController().info() if pool["user_api"] == "blas"}
+
+
+def test_single_threaded_blas_reaches_every_library_and_ends():
+    before = blas_threads()
+    with single_threaded_blas():
+        assert blas_threads() == {1}
+    assert blas_threads() == before
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("n_items", [0, 1, 5])
+def test_every_item_is_done_once(n_threads, n_items):
+    done = []
+    with threadpool_limits(n_threads):
+        for_each(done.append, range(n_items))
+    assert sorted(done) == list(range(n_items))
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_an_error_in_the_work_reaches_the_caller(n_threads):
+    def work(item):
+        if item == 3:
+            raise RuntimeError("item 3")
+
+    with threadpool_limits(n_threads), pytest.raises(RuntimeError, match="item 3"):
+        for_each(work, range(5))
