@@ -122,16 +122,15 @@ class Labels:
             array = array[rows.indices]
         if array.ndim == 2 and array.shape[1] > 1:
             self._indicators: NDArray[np.bool_] | None = _indicators(array)
-        else:
-            self._indicators = None
-            classes, self._class_of = np.unique(_class_labels(array.reshape(-1)), return_inverse=True)
-            self.n_columns = len(classes)
-            if self.n_columns < 2:
-                raise InvalidInputError(
-                    f"y holds only one class, {classes[0]!r}; labels of at least two classes are needed to tell apart."
-                )
+            self.n_columns = array.shape[1]
             return
-        self.n_columns = array.shape[1]
+        self._indicators = None
+        classes, self._class_of = np.unique(_class_labels(array.reshape(-1)), return_inverse=True)
+        self.n_columns = len(classes)
+        if self.n_columns < 2:
+            raise InvalidInputError(
+                f"y holds only one class, {str(classes[0])!r}; labels of at least two classes are needed to tell apart."
+            )
 
     def columns(self, place: slice) -> NDArray[np.float64]:
         """Return float64 (n, n_columns) of zeros and ones for the training rows at ``place``."""
