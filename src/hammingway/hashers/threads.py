@@ -29,14 +29,16 @@ def for_each(work: Callable[[int], None], items: Iterable[int]) -> None:
     """
     items = list(items)
     n_threads = min(_blas_threads(), len(items))
-    if n_threads <= 1:
-        for item in items:
-            work(item)
-        return
     # One BLAS thread in each of ours: blocks are small, and rounding and packing then run in parallel too.
-    with single_threaded_blas(), ThreadPoolExecutor(n_threads) as pool:
-        for _ in pool.map(work, items):
-            pass
+    # Also for a single block, where BLAS' own threads gain little and on a busy machine lose much.
+    with single_threaded_blas():
+        if n_threads <= 1:
+            for item in items:
+                work(item)
+            return
+        with ThreadPoolExecutor(n_threads) as pool:
+            for _ in pool.map(work, items):
+                pass
 
 
 def _blas_threads() -> int:
