@@ -35,6 +35,8 @@ from hammingway.suggest import did_you_mean
 __all__ = ["Setting", "prepare", "run", "run_plan"]
 
 SINGLE_QUERIES = 100
+STEADY_SECONDS = 0.2
+"""Batches are repeated beyond ``repeats`` until they took this long, lest one hiccup decide a rate."""
 
 T = TypeVar("T")
 
@@ -169,10 +171,10 @@ def _search_timings(
     """Return the seconds of each repeat of the whole batch, and of each repeat of each single query."""
     singles = [queries[number : number + 1] for number in range(min(SINGLE_QUERIES, len(queries)))]
     index.search(queries[:1], spec.k)
-    batch, single = [], []
-    for _ in range(spec.repeats):
+    batch: list[float] = []
+    while len(batch) < spec.repeats or sum(batch) < STEADY_SECONDS:
         batch.append(_timed(partial(index.search, queries, spec.k))[1])
-        single.append(tuple(_timed(partial(index.search, one, spec.k))[1] for one in singles))
+    single = [tuple(_timed(partial(index.search, one, spec.k))[1] for one in singles) for _ in range(spec.repeats)]
     return tuple(batch), tuple(single)
 
 

@@ -84,7 +84,7 @@ class RunSpec(Config, frozen=True, kw_only=True):
     k : results returned a query, and the end of the recall curve.
     n_true : exact neighbours a query that count as found.
     seed : ``random_state`` of the hasher.
-    repeats : times each search is timed; every timing is kept.
+    repeats : times each search is timed, at least; every timing is kept.
     """
 
     data: DataSpec

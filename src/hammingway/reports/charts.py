@@ -18,6 +18,7 @@ __all__ = [
     "COLORS",
     "SHAPES",
     "distinct_against_bits",
+    "latency_against_bits",
     "lookup_curve",
     "metric_against_size",
     "rate_against_recall",
@@ -74,13 +75,15 @@ def lookup_curve(rows: Sequence[Row], *, hashers: Sequence[str]) -> dict[str, An
 def rate_against_recall(rows: Sequence[Row], metric: str, *, hashers: Sequence[str]) -> dict[str, Any]:
     """Return the chart of queries a second against recall, a point for each width."""
     points = [_point(row, x=row.quality[metric], y=row.batch_rate, order=row.n_bits) for row in rows]
-    rates = [point["y"] for point in points]
-    domain = [_step_down(min(rates)), _step_up(max(rates))]
-    axis = alt.Axis(values=_steps(*domain), format="~s")
-    y = alt.Y("y:Q", title="queries a second", scale=alt.Scale(type="log", domain=domain, nice=False), axis=axis)
     top = _top([point["x"] for point in points])
-    x = alt.X("x:Q", title=metric, scale=alt.Scale(domain=[0, top]), axis=alt.Axis(format=".1f", tickCount=6))
-    return _lines(points, x, y, hashers)
+    x = alt.X("x:Q", title=metric, scale=alt.Scale(domain=[0, top]), axis=_share_ticks(top))
+    return _lines(points, x, _log_axis(points, "queries a second"), hashers)
+
+
+def latency_against_bits(rows: Sequence[Row], *, hashers: Sequence[str]) -> dict[str, Any]:
+    """Return the chart of the milliseconds that a query handed over alone takes against code width."""
+    points = [_point(row, x=row.n_bits, y=row.single_ms) for row in rows]
+    return _lines(points, _size_axis(points, "bits"), _log_axis(points, "milliseconds a query"), hashers)
 
 
 def _lines(
@@ -140,9 +143,26 @@ def _size_axis(points: Sequence[dict[str, Any]], unit: str) -> alt.X:
     return alt.X("x:Q", title=f"{unit} a code", scale=scale, axis=alt.Axis(values=_thinned(sizes), format="d"))
 
 
+def _log_axis(points: Sequence[dict[str, Any]], title: str) -> alt.Y:
+    """Return a logarithmic axis that begins and ends at 1-2-5 steps."""
+    values = [point["y"] for point in points]
+    domain = [_step_down(min(values)), _step_up(max(values))]
+    if domain[0] == domain[1]:
+        domain[1] *= 10
+    axis = alt.Axis(values=_steps(*domain), format="~s" if domain[0] >= 1 else "~g")
+    return alt.Y("y:Q", title=title, scale=alt.Scale(type="log", domain=domain, nice=False), axis=axis)
+
+
 def _unit_axis(values: Iterable[float], title: str) -> alt.Y:
-    scale = alt.Scale(domain=[0, _top(values)])
-    return alt.Y("y:Q", title=title, scale=scale, axis=alt.Axis(format=".1f", tickCount=5))
+    top = _top(values)
+    return alt.Y("y:Q", title=title, scale=alt.Scale(domain=[0, top]), axis=_share_ticks(top))
+
+
+def _share_ticks(top: float) -> alt.Axis:
+    """Return ticks from 0 to ``top`` that are all different when printed."""
+    step = 0.05 if top <= 0.3 else 0.1 if top <= 0.7 else 0.2
+    ticks = [round(number * step, 2) for number in range(round(top / step) + 1)]
+    return alt.Axis(values=ticks, format=".2f" if step < 0.1 else ".1f")
 
 
 def _top(values: Iterable[float]) -> float:

@@ -39,7 +39,8 @@ def unlabelled(vectors):
 def test_a_record_holds_every_repeat_and_the_facts(setting):
     record = run(plan().runs()[0], setting)
     assert record.status == "measured"
-    assert len(record.costs.batch_seconds) == 2
+    assert len(record.costs.batch_seconds) >= 2
+    assert sum(record.costs.batch_seconds) >= 0.2
     assert [len(one) for one in record.costs.single_seconds] == [20, 20]
     assert min(record.costs.batch_seconds) > 0
     assert record.costs.encode_rows == record.data.n_database == 380

@@ -75,3 +75,24 @@ def test_specifications_are_valid_vega_lite(rows):
         charts.lookup_curve(rows[:1], hashers=["lsh", "itq"]),
     ):
         altair.Chart.from_dict(spec, validate=True)
+
+
+@pytest.mark.parametrize("top", [0.1, 0.2, 0.3, 0.4, 0.7, 0.8, 1.0])
+def test_tick_labels_of_shares_are_all_different(record, top):
+    spec = charts.metric_against_size(rows_from_records([record(recall=top - 0.01)]), "r10@10", hashers=["itq"])
+    y = encodings(spec)["y"]
+    labels = [format(tick, y["axis"]["format"].removeprefix("~")) for tick in y["axis"]["values"]]
+    assert y["scale"]["domain"] == [0, pytest.approx(top)]
+    assert len(set(labels)) == len(labels) >= 3
+    assert y["axis"]["values"][-1] <= top + 1e-9
+
+
+def test_an_axis_of_one_rate_still_has_two_ends(record):
+    costs = record().costs
+    rows = rows_from_records([record(costs=type(costs)(**{**vars_of(costs), "batch_seconds": (0.1,)}))])
+    low, high = encodings(charts.rate_against_recall(rows, "r10@10", hashers=["itq"]))["y"]["scale"]["domain"]
+    assert low == 100 < high
+
+
+def vars_of(struct):
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}

@@ -118,3 +118,9 @@ def test_without_a_measured_run_there_is_no_report(tmp_path, refused):
     with pytest.raises(InvalidInputError, match="no measured run"):
         write_report([refused()], tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
+
+
+def test_where_all_codes_are_distinct_the_latency_is_shown_instead(page, record):
+    texts = page([record(health={"distinct share": 0.99}), record("lsh", health={"distinct share": 1.0})]).texts
+    assert "One query against bits" in texts
+    assert "Distinct codes against bits" not in texts
