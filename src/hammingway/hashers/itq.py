@@ -112,8 +112,9 @@ def embed(rows: TrainingRows, directions: Directions) -> NDArray[np.float32]:
     """Return the rows on ``directions``, float32 (n, n_directions), as whole numbers of one common scale."""
     product = FixedPointProduct(directions.vectors, directions.mean)
     embedded = np.empty((len(rows), directions.vectors.shape[1]), dtype=np.float32)
-    for place, block in zip(rows.slices(), rows.blocks(), strict=True):
-        embedded[place] = product(block)
+    with single_threaded_blas():
+        for place, block in zip(rows.slices(), rows.blocks(), strict=True):
+            embedded[place] = product(block)
     exponent = math.frexp(max(float(embedded.max()), -float(embedded.min())))[1]
     # A power of two, so this does not round; the next line does.
     np.ldexp(embedded, _VALUE_BITS - exponent, out=embedded)
