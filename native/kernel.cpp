@@ -125,22 +125,23 @@ __attribute__((noinline, cold)) static void report(const Scan& scan, int query, 
 // ---- many queries: tables -------------------------------------------------------------------
 
 static void build_tables(const uint64_t* planes, int n_planes, int padded, uint8_t* tables) {
-  Vec queue[2 * kChunk];
-  for (int j = 0; j < padded; ++j) queue[j] = j < n_planes ? load_unaligned(planes + size_t(j) * kWords) : zero();
-  const Vec last = queue[padded - 1];
+  // The adders' sums queue up behind the planes; the last plane is the carry-in and takes no part.
+  Vec sums[kChunk / 2];
+  const auto plane = [&](int j) { return j < n_planes ? load_unaligned(planes + size_t(j) * kWords) : zero(); };
+  const auto input = [&](int j) { return j < padded - 1 ? plane(j) : sums[j - (padded - 1)]; };
   const int n_adders = padded / 2 - 1;
   uint8_t* to = tables;
   for (int t = 0; t < n_adders; ++t, to += 8 * kVectorBytes) {
-    const Vec a = queue[3 * t], b = queue[3 * t + 1], c = queue[3 * t + 2];
-    // the adders' sums queue up behind the planes, over the one that became the carry-in
-    queue[padded - 1 + t] = xor3(a, b, c);
+    const Vec a = input(3 * t), b = input(3 * t + 1), c = input(3 * t + 2);
+    sums[t] = xor3(a, b, c);
+#pragma GCC unroll 4
     for (int flip = 0; flip < 4; ++flip) {
       const Vec carry = majority(flip & 1 ? ~a : a, flip & 2 ? ~b : b, c);
       store(to + flip * kVectorBytes, carry);
       store(to + (7 - flip) * kVectorBytes, ~carry);
     }
   }
-  const Vec sum = queue[padded - 2 + n_adders];
+  const Vec sum = sums[n_adders - 1], last = plane(padded - 1);
   for (int flip = 0; flip < 4; ++flip) {
     store(to + 2 * flip * kVectorBytes, flip & 1 ? ~sum : sum);
     store(to + (2 * flip + 1) * kVectorBytes, flip & 2 ? ~last : last);
