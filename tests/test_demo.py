@@ -100,6 +100,7 @@ def test_a_plan_file_decides_and_refuses_other_options(vectors):
         (["digits", "--bits", "0"], "0"),
         (["digits", "--bits", "8,8"], "twice"),
         (["digits", "--labels", "y.npy"], "brings its own"),
+        (["digits", "--bits", "65", "--hasher", "pcah"], "No run was possible: pcah at 65 bits"),
     ],
 )
 def test_mistakes_give_one_sentence_and_exit_code_two(arguments, sentence):

@@ -67,7 +67,10 @@ def prepare(data: RetrievalData, plan: PlanSpec, *, progress: Progress | None = 
     ConfigError : the plan asks for more neighbours than the database has rows.
     """
     if plan.n_true > len(data.database):
-        raise ConfigError(f"n_true is {plan.n_true}; the database has only {len(data.database)} rows.")
+        raise ConfigError(
+            f"n_true is {plan.n_true}, but the database has only {len(data.database)} rows; give more vectors or a "
+            "plan with a smaller n_true."
+        )
     truth, _ = exact_neighbors(data.queries, data.database, plan.n_true, metric=plan.data.metric, progress=progress)
     return Setting(data, data_facts(data), truth, describe_machine())
 

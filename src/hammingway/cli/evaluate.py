@@ -87,11 +87,20 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     plan, data_dir = _plan(ctx, options)
     echo = (lambda record: click.echo(json.dumps(summary(record)))) if options["as_json"] else None
     records = measure(plan, bar=progress_bar, data_dir=data_dir, out=options["out"], on_record=echo)
+    _require_a_measurement(records)
     if not options["as_json"]:
         print_table(records, title=plan.title or plan.data.dataset, as_markdown=options["markdown"])
     if options["out"] is not None:
         sentence = write_outputs(records, options["out"], plan=plan, command=_reproduce(ctx, options))
         click.echo(sentence, err=options["as_json"] or options["markdown"])
+
+
+def _require_a_measurement(records: list[Record]) -> None:
+    from hammingway.errors import InvalidInputError
+    from hammingway.reports.table import refusals
+
+    if not any(record.costs for record in records):
+        raise InvalidInputError(f"No run was possible: {' '.join(refusals(records))}")
 
 
 def print_table(records: list[Record], *, title: str, as_markdown: bool) -> None:
@@ -109,14 +118,12 @@ def print_table(records: list[Record], *, title: str, as_markdown: bool) -> None
 
 
 def write_outputs(records: list[Record], out: Path, *, plan: PlanSpec, command: str) -> str:
-    """Write report.html beside the records, and return the sentence that says where they are or what is missing."""
+    """Write report.html beside the records; return the sentence that says where they are, or what is missing."""
     from hammingway.bench.session import RECORDS_NAME
     from hammingway.errors import MissingExtraError
     from hammingway.reports.html import write_report
 
     kept = f"Records: {out / RECORDS_NAME}."
-    if not any(record.costs for record in records):
-        return f"{kept} No run was possible, so there is no report."
     title = plan.title or f"Hash codes of {plan.data.dataset}"
     try:
         path = write_report(records, out / "report.html", title=title, command=command)

@@ -131,5 +131,16 @@ def test_k_beyond_the_database_measures_what_there_is(setting):
 
 
 def test_more_true_neighbours_than_rows_are_refused(setting):
-    with pytest.raises(ConfigError, match="n_true is 381"):
+    with pytest.raises(ConfigError, match="n_true is 381, but the database has only 380 rows"):
         prepare(setting.data, plan(n_true=381))
+
+
+def test_an_interruption_leaves_the_finished_runs_whole(setting, tmp_path):
+    store = RecordStore(tmp_path / "records.jsonl")
+
+    def interrupt(record):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_plan(plan("lsh", "itq"), setting, store, on_record=interrupt)
+    assert [record.spec.hasher.name for record in store] == ["lsh"]
