@@ -51,9 +51,11 @@ void bind_rows(nb::module_& m) {
                          In<uint8_t, 2> packed, int64_t start) {
     const Kernel& kernel = kernel_named(isa);
     nb::gil_scoped_release release;
-    write_rows(kernel, planes.data(), live.data(), int(planes.shape(1)), packed.data(), int64_t(packed.shape(0)), start);
+    write_rows(kernel, planes.data(), live.data(), int(planes.shape(1)), packed.data(), int64_t(packed.shape(0)),
+               start);
   }, "isa"_a, "planes"_a.noconvert(), "live"_a.noconvert(), "packed"_a.noconvert(), "start"_a);
-  m.def("read_rows", [](const std::string& isa, In<uint64_t, 3> planes, In<int64_t, 1> slots, InOut<uint8_t, 2> packed) {
+  m.def("read_rows", [](const std::string& isa, In<uint64_t, 3> planes, In<int64_t, 1> slots,
+                        InOut<uint8_t, 2> packed) {
     const Kernel& kernel = kernel_named(isa);
     nb::gil_scoped_release release;
     read_rows(kernel, planes.data(), int(planes.shape(1)), slots.data(), int64_t(slots.shape(0)), packed.data());
@@ -69,7 +71,8 @@ void bind_rows(nb::module_& m) {
 
 void bind_searches(nb::module_& m) {
   m.def("top_k", [](const std::string& isa, In<uint64_t, 3> planes, In<uint64_t, 2> live, In<uint8_t, 2> queries,
-                    std::optional<In<int64_t, 1>> ids, InOut<int64_t, 2> slots, InOut<int32_t, 2> distances, int n_threads) {
+                    std::optional<In<int64_t, 1>> ids, InOut<int64_t, 2> slots, InOut<int32_t, 2> distances,
+                    int n_threads) {
     const Kernel& kernel = kernel_named(isa);
     const Planes database = planes_of(planes, live);
     nb::gil_scoped_release release;
@@ -87,7 +90,8 @@ void bind_searches(nb::module_& m) {
       ranges = within(kernel, database, {queries.data(), int64_t(queries.shape(0))}, radius,
                       keys_of(ids), n_threads);
     }
-    return nb::make_tuple(give(std::move(ranges.slots)), give(std::move(ranges.distances)), give(std::move(ranges.offsets)));
+    return nb::make_tuple(give(std::move(ranges.slots)), give(std::move(ranges.distances)),
+                          give(std::move(ranges.offsets)));
   }, "isa"_a, "planes"_a.noconvert(), "live"_a.noconvert(), "queries"_a.noconvert(), "radius"_a,
      "ids"_a.noconvert().none(), "n_threads"_a);
 }

@@ -18,7 +18,8 @@ void write_word(const Kernel& kernel, uint64_t* planes, int n_bits, const uint8_
   const uint64_t mask = (n == 64 ? ~uint64_t(0) : (uint64_t(1) << n) - 1) << lane;
   for (int done = 0; done < n_bits; done += 64) {
     alignas(64) uint64_t matrix[64] = {};
-    for (int i = 0; i < n; ++i) memcpy(&matrix[lane + i], packed + size_t(i) * row + done / 8, bytes_at(n_bits, done / 8));
+    const size_t bytes = bytes_at(n_bits, done / 8);
+    for (int i = 0; i < n; ++i) memcpy(&matrix[lane + i], packed + size_t(i) * row + done / 8, bytes);
     kernel.transpose(matrix);
     for (int j = 0; j < 64 && done + j < n_bits; ++j) {
       uint64_t& word = planes[size_t(done + j) * kWords];
@@ -52,7 +53,8 @@ void write_rows(const Kernel& kernel, uint64_t* planes, uint64_t* live, int n_bi
     const int64_t slot = start + i, block = slot / kLanes;
     const int word = int(slot % kLanes) / 64, lane = int(slot % 64);
     const int count = int(std::min<int64_t>(64 - lane, n - i));
-    write_word(kernel, planes + size_t(block) * size_t(n_bits) * kWords + word, n_bits, packed + size_t(i) * row, lane, count);
+    uint64_t* to = planes + size_t(block) * size_t(n_bits) * kWords + word;
+    write_word(kernel, to, n_bits, packed + size_t(i) * row, lane, count);
     live[block * kWords + word] |= (count == 64 ? ~uint64_t(0) : (uint64_t(1) << count) - 1) << lane;
     i += count;
   }

@@ -88,7 +88,8 @@ struct KeepBest : Best {
 
  private:
   void offer_lanes(const Hit& hit, int counter_bits) {
-    for_each_lane(hit, counter_bits, limit(), [&](int lane, int distance) { offer(distance, slot_of_lane(hit, lane)); });
+    for_each_lane(hit, counter_bits, limit(),
+                  [&](int lane, int distance) { offer(distance, slot_of_lane(hit, lane)); });
   }
 
   // Passes over the lanes at the worst distance, in a block none of whose keys is small enough.
@@ -105,15 +106,20 @@ struct KeepBest : Best {
   }
 };
 
-struct KeepWithin {
-  int radius;
-  std::vector<Found> list;
-  int limit() const { return radius + 1; }
+class KeepWithin {
+ public:
+  explicit KeepWithin(int radius) : radius_(radius) {}
+  int limit() const { return radius_ + 1; }
+  const std::vector<Found>& list() const { return list_; }
 
   void take(const Hit& hit, int counter_bits, BlockKeys&) {
     for_each_lane(hit, counter_bits, limit(),
-                  [&](int lane, int distance) { list.push_back(found(distance, slot_of_lane(hit, lane))); });
+                  [&](int lane, int distance) { list_.push_back(found(distance, slot_of_lane(hit, lane))); });
   }
+
+ private:
+  int radius_;
+  std::vector<Found> list_;
 };
 
 // Scans one tile of queries on several threads; returns what each thread kept.
@@ -136,10 +142,13 @@ std::vector<Worker<Keep>> scan_tile(const Kernel& kernel, const Planes& database
 
 // All that the threads found of query q.
 template <class Keep>
-std::vector<Found> gather(const std::vector<Worker<Keep>>& workers, size_t q, const std::vector<Found>& (*list)(const Keep&)) {
+std::vector<Found> gather(const std::vector<Worker<Keep>>& workers, size_t q) {
   std::vector<Found> all;
-  for (const Worker<Keep>& worker : workers)
-    if (!worker.keeps.empty()) all.insert(all.end(), list(worker.keeps[q]).begin(), list(worker.keeps[q]).end());
+  for (const Worker<Keep>& worker : workers) {
+    if (worker.keeps.empty()) continue;  // this thread came too late to get any block
+    const std::vector<Found>& list = worker.keeps[q].list();
+    all.insert(all.end(), list.begin(), list.end());
+  }
   return all;
 }
 
@@ -164,7 +173,7 @@ void top_k(const Kernel& kernel, const Planes& database, const Queries& queries,
     const auto workers = scan_tile(kernel, database, packed, n, empty, keys, threads);
     parallel_for(n, 1, threads, [&](int, int64_t from, int64_t to) {
       for (int64_t q = from; q < to; ++q) {
-        auto all = gather<KeepBest>(workers, size_t(q), [](const KeepBest& b) -> const std::vector<Found>& { return b.list(); });
+        std::vector<Found> all = gather(workers, size_t(q));
         sort_best(all, k, keys.ids);
         const int64_t n_found = std::min<int64_t>(k, int64_t(all.size()));
         for (int64_t i = 0; i < n_found; ++i) {
@@ -182,12 +191,11 @@ Ranges within(const Kernel& kernel, const Planes& database, const Queries& queri
   ranges.offsets.push_back(0);
   const int threads = threads_for(database, queries.count, n_threads);
   for_each_tile(queries, database.n_bits, [&](int64_t, const uint8_t* packed, int n) {
-    const auto workers = scan_tile(kernel, database, packed, n, KeepWithin{radius, {}}, keys, threads);
+    const auto workers = scan_tile(kernel, database, packed, n, KeepWithin(radius), keys, threads);
     std::vector<std::vector<Found>> lists(static_cast<size_t>(n));
     parallel_for(n, 1, threads, [&](int, int64_t from, int64_t to) {
       for (int64_t q = from; q < to; ++q) {
-        lists[size_t(q)] =
-            gather<KeepWithin>(workers, size_t(q), [](const KeepWithin& w) -> const std::vector<Found>& { return w.list; });
+        lists[size_t(q)] = gather(workers, size_t(q));
         sort_best(lists[size_t(q)], int64_t(lists[size_t(q)].size()), keys.ids);
       }
     });

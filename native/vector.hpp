@@ -53,7 +53,9 @@ HAMMINGWAY_INLINE bool any(Vec v) { return _mm512_test_epi64_mask((__m512i)v, (_
 #else
 HAMMINGWAY_INLINE Vec xor3(Vec a, Vec b, Vec c) { return a ^ b ^ c; }
 #if defined(__ARM_NEON)
-HAMMINGWAY_INLINE Vec majority(Vec a, Vec b, Vec c) { return (Vec)vbslq_u64((uint64x2_t)(a ^ b), (uint64x2_t)c, (uint64x2_t)a); }
+HAMMINGWAY_INLINE Vec majority(Vec a, Vec b, Vec c) {
+  return (Vec)vbslq_u64((uint64x2_t)(a ^ b), (uint64x2_t)c, (uint64x2_t)a);
+}
 HAMMINGWAY_INLINE void full_add(Vec& sum, Vec a, Vec b, Vec& carry) {
   const Vec half = sum ^ a;
   carry = (Vec)vbslq_u64((uint64x2_t)half, (uint64x2_t)b, (uint64x2_t)a);
