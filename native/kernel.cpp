@@ -234,6 +234,7 @@ static void scan_wide(const Scan& scan, const uint64_t* planes, const Place& pla
                  ? scan_chunk<P, W, Stage::kMiddle>(scan, tables, picks, place, counters, active, n_active)    \
                  : scan_chunk<P, W, Stage::kLast>(scan, tables, picks, place, counters, active, n_active)
     switch (padded) {
+      case 256: if constexpr (W >= 9) HAMMINGWAY_CHUNK(256); break;
       case 128: if constexpr (W >= 8) HAMMINGWAY_CHUNK(128); break;
       case 64: HAMMINGWAY_CHUNK(64); break;
       case 32: HAMMINGWAY_CHUNK(32); break;
@@ -261,6 +262,7 @@ static void scan_tables_at(const Scan& scan, const uint64_t* planes, const Place
   if (scan.n_bits <= padded) {
     build_tables(planes, scan.n_bits, padded, tables);
     switch (padded) {
+      case 256: return scan_only_chunk<256>(scan, tables, place);
       case 128: return scan_only_chunk<128>(scan, tables, place);
       case 64: return scan_only_chunk<64>(scan, tables, place);
       case 32: return scan_only_chunk<32>(scan, tables, place);

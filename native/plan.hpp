@@ -11,11 +11,12 @@
 
 namespace hammingway {
 
-constexpr int kChunk = 128;  // planes of the widest chunk
+constexpr int kChunk = 256;  // planes of the widest chunk
 
 // Planes of the chunk that starts with `left` planes to go: a power of two, padded with zeros where
 // planes are missing, unless a smaller one and the rest are less work.
 inline int chunk_planes(int left) {
+  if (left > 224) return 256;
   if (left > 88) return 128;
   if (left > 32) return 64;
   return left > 16 ? 32 : left > 8 ? 16 : 8;
