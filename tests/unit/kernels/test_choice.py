@@ -68,11 +68,14 @@ def test_a_missing_native_module_is_said_aloud():
     assert "available are numpy" in run(hide, "avx2").stderr
 
 
-def test_info_can_be_printed_as_json():
-    info = json.loads(json.dumps(kernels.info()))
-    assert info["backend"] in info["available"]
+def test_info_names_the_backend_and_the_compiler_of_the_native_module():
+    tell = "import json; from hammingway import kernels; print(json.dumps(kernels.info()))"
+    info = json.loads(run(tell).stdout)
+    assert info["backend"] == info["available"][0]
     assert info["threads"] >= 1
     assert info["compiler"]
+    alone = json.loads(run(tell, "numpy").stdout)
+    assert (alone["available"], alone["compiler"], alone["cpu_features"]) == (["numpy"], None, [])
 
 
 @pytest.mark.parametrize("name", kernels.available())
