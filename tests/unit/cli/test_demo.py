@@ -19,7 +19,7 @@ def test_demo_prints_a_line_a_run_and_writes_records_and_report(run, tmp_path, m
     records = (tmp_path / "demo" / "records.jsonl").read_text().splitlines()
     assert [json.loads(record)["spec"]["hasher"]["name"] for record in records] == ["lsh", "sign", "pcah"]
     assert "<script src" not in (tmp_path / "demo" / "report.html").read_text()
-    assert str(tmp_path / "demo" / "report.html") in result.stderr
+    assert str(tmp_path / "demo" / "report.html") in result.output
 
 
 def test_demo_into_a_file_is_refused_in_one_sentence(refused, tmp_path):
