@@ -90,20 +90,18 @@ class FlatIndex(Index):
         CodeWidthError : codes of another width.
         ShapeError : not one id a code.
         InvalidInputError : an id that is negative, given twice, or in the index already.
-            After any of these, nothing was added.
+            After any of these, as after Ctrl-C, nothing was added.
         """
         check_codes(codes, self.n_bits)
         named = None if ids is None else self._checked_new_ids(ids, len(codes))
-        if not len(codes):
-            return self
-        if named is None:
-            self._id_map.check_room(len(codes))
-        elif self._id_map.continues(named):
-            named = None
-        elif self._id_map.stored is None:
-            self._id_map.begin_storing(self._store.live_slots())
-        self._store.append(codes.packed)
-        self._id_map.append(len(codes), named)
+        if len(codes):
+            n_slots, id_map = self._store.n_slots, self._id_map.before_append()
+            try:
+                self._append(codes, named)
+            except BaseException:  # no memory, or Ctrl-C, which is raised once the kernel is done
+                self._store.truncate(n_slots)
+                self._id_map = id_map
+                raise
         return self
 
     def search(self, queries: Codes, k: int) -> Neighbors:
@@ -161,8 +159,10 @@ class FlatIndex(Index):
         InvalidInputError : an id is not in the index; nothing was removed.
         """
         slots = self._known_slots(distinct(check_ids(ids)))
-        self._store.kill(slots)
-        self._id_map.forget(slots)
+        try:
+            self._store.kill(slots)
+        finally:
+            self._id_map.forget(slots)
         n_dead = self._store.n_slots - len(self)
         if n_dead > max(len(self), LANES):
             self._compact()
@@ -198,6 +198,16 @@ class FlatIndex(Index):
         index = cls(store.n_bits, n_threads=n_threads)
         index._store, index._id_map = store, id_map
         return index
+
+    def _append(self, codes: Codes, named: NDArray[np.int64] | None) -> None:
+        if named is None:
+            self._id_map.check_room(len(codes))
+        elif self._id_map.continues(named):
+            named = None
+        elif self._id_map.stored is None:
+            self._id_map.begin_storing(self._store.live_slots())
+        self._store.append(codes.packed)
+        self._id_map.append(len(codes), named)
 
     def _compact(self) -> None:
         """Give back the memory of removed codes."""

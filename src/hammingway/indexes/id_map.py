@@ -71,6 +71,10 @@ class IdMap:
         if self.next_id > MAX_ID + 1 - n:
             raise InvalidInputError(f"no {n} ids are left after {self.next_id - 1}; give ids of your own.")
 
+    def before_append(self) -> Self:
+        """Return the map as it is now, to go back to where an append fails; it shares memory with this one."""
+        return type(self)(self.n_slots, ids=self._ids, next_id=self.next_id)
+
     def begin_storing(self, live_slots: NDArray[np.int64]) -> None:
         """Store the id of each of ``live_slots``, its own number until now: other ids are to follow."""
         self._ids = _lengthened(np.empty(0, np.int64), self.n_slots)

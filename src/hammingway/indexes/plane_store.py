@@ -85,8 +85,18 @@ class PlaneStore:
     def kill(self, slots: NDArray[np.int64]) -> None:
         """Clear the live bits of ``slots``, which are live and distinct."""
         masks = ~(np.uint64(1) << (slots & 63).astype(np.uint64))
-        np.bitwise_and.at(self._live.reshape(-1), slots >> 6, masks)
-        self.n_live -= len(slots)
+        try:
+            np.bitwise_and.at(self._live.reshape(-1), slots >> 6, masks)
+        finally:  # Ctrl-C is raised once NumPy is done
+            self.n_live -= len(slots)
+
+    def truncate(self, n_slots: int) -> None:
+        """Forget the slots from ``n_slots`` on, and whatever an interrupted append left in them."""
+        word, lane = divmod(n_slots, 64)
+        words = self._live.reshape(-1)
+        words[word : word + 1] &= np.uint64((1 << lane) - 1)
+        words[word + 1 :] = 0
+        self.n_slots, self.n_live = n_slots, int(np.bitwise_count(self._live).sum())
 
     def live_slots(self) -> NDArray[np.int64]:
         """Return the slots that hold a code, int64 (n_live,), ascending."""

@@ -14,7 +14,8 @@ from numpy.testing import assert_array_equal
 from hammingway.codes import Codes
 from hammingway.errors import CodeWidthError, FileFormatError, InvalidInputError, ShapeError
 from hammingway.ids import MAX_ID
-from hammingway.indexes import FlatIndex
+from hammingway.indexes import FlatIndex, plane_store
+from hammingway.indexes.id_map import IdMap
 from hammingway.storage import read_arrays, write_arrays
 from hammingway.testing.indexes import Oracle
 
@@ -352,3 +353,48 @@ def test_file_of_another_kind_is_refused(tmp_path):
         FlatIndex.load(tmp_path / "codes")
     with pytest.raises(FileNotFoundError):
         FlatIndex.load(tmp_path / "nothing")
+
+
+def interrupted(function, error):
+    """Return ``function`` as Ctrl-C leaves it: the error is raised once compiled code has done all its work."""
+
+    def run(*args, **kwargs):
+        function(*args, **kwargs)
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("step", ["write_rows", "append"])
+@pytest.mark.parametrize("ids", [None, np.arange(100)[::-1] * 7])
+@pytest.mark.parametrize("n_new", [5, 3000])
+def test_an_interrupted_add_leaves_the_index_as_it_was(error, step, ids, n_new, monkeypatch, tmp_path):
+    codes, new, queries = random_codes(100, 24), random_codes(n_new, 24, seed=1), random_codes(4, 24, seed=2)
+    index = FlatIndex(24).add(codes, ids=ids)
+    index.remove([7, 14])
+    expected = index.search(queries, 200)
+    with monkeypatch.context() as patch, pytest.raises(error):
+        owner = plane_store if step == "write_rows" else IdMap
+        patch.setattr(owner, step, interrupted(getattr(owner, step), error))
+        index.add(new, ids=np.arange(1000, 1000 + n_new))
+    assert (len(index), 1000 in index) == (98, False)
+    assert_array_equal(index.search(queries, 200).ids, expected.ids)
+    untouched = FlatIndex(24).add(codes, ids=ids)
+    untouched.remove([7, 14])
+    index.add(new[:3]).save(tmp_path / "index")
+    untouched.add(new[:3])
+    for found in (index, FlatIndex.load(tmp_path / "index")):
+        assert_array_equal(found.search(queries, 200).ids, untouched.search(queries, 200).ids)
+        assert_array_equal(found.ids, untouched.ids)
+
+
+def test_an_interrupted_remove_has_removed_all_and_frees_the_ids(monkeypatch):
+    codes = random_codes(600, 16)
+    index = FlatIndex(16).add(codes, ids=np.arange(600)[::-1])
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(plane_store.PlaneStore, "kill", interrupted(plane_store.PlaneStore.kill, KeyboardInterrupt))
+        index.remove([5, 6])
+    assert (len(index), 5 in index) == (598, False)
+    index.add(codes[:2], ids=[5, 6])
+    assert_array_equal(index.ids, np.arange(600))
