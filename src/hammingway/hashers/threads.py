@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
@@ -13,13 +15,59 @@ from threadpoolctl import ThreadpoolController
 __all__ = ["for_each", "single_threaded_blas"]
 
 
-def single_threaded_blas() -> AbstractContextManager[Any]:
-    """Return a context in which BLAS and LAPACK use one thread.
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Give a context in which BLAS and LAPACK use one thread.
 
     For decompositions: unlike a fixed-point product their rounding depends on the number of threads.
+    Any number of threads may be inside at once.
     """
-    limiter: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
-    return limiter
+    _limit.enter()
+    try:
+        yield
+    finally:
+        _limit.leave()
+
+
+class _SharedLimit:
+    """One thread for BLAS from the first that enters to the last that leaves, as the number is the process's own.
+
+    Each with a limit of its own, the first to leave would lift it for those inside, and the last would
+    put back the 1 that it found.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._n_inside = 0
+        self._limiter: AbstractContextManager[Any] | None = None
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._limiter is None:
+                self._limiter = _controller().limit(limits=1, user_api="blas")
+            self._n_inside += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if not self._n_inside:
+                self._lift()
+
+    def start_afresh(self) -> None:
+        """Forget the threads that were inside: after a fork, none of them is there to leave."""
+        self._lock = Lock()
+        self._n_inside = 0
+        self._lift()
+
+    def _lift(self) -> None:
+        limiter, self._limiter = self._limiter, None
+        if limiter is not None:
+            limiter.__exit__(None, None, None)
+
+
+_limit = _SharedLimit()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_limit.start_afresh)
 
 
 def for_each(work: Callable[[int], None], items: Iterable[int]) -> None:

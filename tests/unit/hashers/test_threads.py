@@ -51,6 +51,28 @@ def test_single_threaded_blas_reaches_every_library_and_ends():
     assert blas_threads() == before
 
 
+def test_the_limit_holds_until_the_last_thread_leaves_and_then_ends():
+    with threadpool_limits(2):
+        first, second = single_threaded_blas(), single_threaded_blas()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert blas_threads() == {1}
+        second.__exit__(None, None, None)
+        assert blas_threads() == {2}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_process_forked_inside_the_limit_has_the_threads_from_before():
+    with threadpool_limits(2), single_threaded_blas():
+        child = os.fork()
+        if child == 0:  # leaves at once: the code after this test is the parent's
+            os._exit(0 if blas_threads() == {2} else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert blas_threads() == {1}
+
+
 @pytest.mark.parametrize("n_threads", [1, 2])
 @pytest.mark.parametrize("n_items", [0, 1, 5])
 def test_every_item_is_done_once(n_threads, n_items):
