@@ -4,7 +4,7 @@ from hammingway import __version__
 
 project = "Hammingway"
 author = "the Hammingway developers"
-copyright = "the Hammingway developers, Apache-2.0"  # noqa: A001 (Sphinx's name)
+copyright = "the Hammingway developers, Apache-2.0"
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
