@@ -94,7 +94,8 @@ def read_arrays(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, N
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError, TypeError, ValueError) as error:
+    # AttributeError: a number type that safetensors knows and NumPy does not
+    except (SafetensorError, OSError, TypeError, ValueError, AttributeError) as error:
         raise FileFormatError(f"{path} is not a readable Hammingway file: {error}.") from error
     envelope = _envelope(metadata, path)
     _check_kind(envelope, kind, path)
@@ -160,7 +161,7 @@ def _envelope(metadata: Mapping[str, str], path: str | os.PathLike[str]) -> dict
         raise FileFormatError(f"{path} is damaged: its header does not match its checksum. Write it again.")
     try:
         envelope = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # not JSON, a number of thousands of digits, or nested without end
         raise FileFormatError(f"{path} is damaged: its header is not JSON. Write it again.") from error
     expected = {"kind": str, "format_version": int, "header": dict, "digests": dict}
     if not isinstance(envelope, dict) or not all(isinstance(envelope.get(key), kind) for key, kind in expected.items()):
@@ -170,7 +171,8 @@ def _envelope(metadata: Mapping[str, str], path: str | os.PathLike[str]) -> dict
 
 def _check_kind(envelope: Mapping[str, Any], kind: str, path: str | os.PathLike[str]) -> None:
     if envelope["kind"] != kind:
-        raise FileFormatError(f"{path} holds a {envelope['kind']}; a {kind} was expected.")
+        came = ascii(envelope["kind"])[1:-1]  # any text may stand there, also one that cannot be printed
+        raise FileFormatError(f"{path} holds a {came}; a {kind} was expected.")
     if envelope["format_version"] > FORMAT_VERSION:
         raise FileFormatError(
             f"{path} has format version {envelope['format_version']}; this version of Hammingway reads up to "

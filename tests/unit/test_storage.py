@@ -111,6 +111,14 @@ def test_other_content_is_refused(tmp_path, content):
     assert read_kind(tmp_path / "file") is None
 
 
+@pytest.mark.parametrize(("dtype", "size"), [("BF16", 2), ("F8_E4M3", 1), ("F8_E5M2", 1), ("C64", 8)])
+def test_number_types_that_are_never_written_are_refused(tmp_path, dtype, size):
+    header = json.dumps({"codes": {"dtype": dtype, "shape": [2], "data_offsets": [0, 2 * size]}}).encode()
+    (tmp_path / "file").write_bytes(len(header).to_bytes(8, "little") + header + bytes(2 * size))
+    with pytest.raises(FileFormatError):
+        read_arrays(tmp_path / "file", kind="x")
+
+
 def test_file_of_another_program_is_refused(tmp_path):
     save_file(SMALL, tmp_path / "file", metadata={"format": "np"})
     with pytest.raises(FileFormatError, match="not written by Hammingway"):
@@ -142,6 +150,21 @@ def test_incomplete_envelope_is_refused(tmp_path, envelope):
     save_file({}, tmp_path / "file", metadata={"hammingway": storage._sealed(text)})
     with pytest.raises(FileFormatError, match="header is incomplete"):
         read_arrays(tmp_path / "file", kind="x")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"kind": ' + "9" * 5000 + "}", "NaN"])
+def test_sealed_header_that_is_no_json_of_ours_is_refused(tmp_path, text):
+    save_file({}, tmp_path / "file", metadata={"hammingway": storage._sealed(text)})
+    with pytest.raises(FileFormatError, match="its header is"):
+        read_arrays(tmp_path / "file", kind="x")
+    assert read_kind(tmp_path / "file") is None
+
+
+def test_unprintable_kind_is_refused_printably(tmp_path):
+    write_arrays(tmp_path / "file", SMALL, kind="\ud800", header={})
+    with pytest.raises(FileFormatError, match="a codes was expected") as refusal:
+        read_arrays(tmp_path / "file", kind="codes")
+    assert str(refusal.value).isprintable()
 
 
 def test_array_without_a_digest_is_refused(tmp_path):

@@ -56,6 +56,7 @@ def load_hasher(path: str | os.PathLike[str]) -> Hasher:
     _set_learned(hasher, arrays, path)
     try:
         hasher._check_parameters()
+        hasher._random_generator()
         if hasher._resolve_n_bits(hasher.n_features_in_) != hasher.n_bits_:
             raise InvalidInputError(f"the parameters do not give codes of {hasher.n_bits_} bits.")
         hasher._check_learned()
@@ -106,7 +107,11 @@ def _check_header(header: Mapping[str, Any], path: str | os.PathLike[str]) -> No
     kinds = {"hasher": str, "parameters": dict, "n_features": int, "n_bits": int}
     wrong = [key for key, kind in kinds.items() if not isinstance(header.get(key), kind)]
     names = header.get("feature_names")
-    if names is not None and not (isinstance(names, list) and len(names) == header.get("n_features")):
+    if names is not None and not (
+        isinstance(names, list)
+        and len(names) == header.get("n_features")
+        and all(isinstance(name, str) for name in names)
+    ):
         wrong.append("feature_names")
     if wrong:
         raise FileFormatError(f"{path} is damaged: its header has no valid {', '.join(wrong)}. Write it again.")

@@ -17,6 +17,7 @@ from hammingway.hashers.threads import single_threaded_blas
 
 __all__ = ["Labels", "SupervisedITQ", "canonical_directions"]
 
+_REGULARIZATION = (1e-12, 1e4)  # below, singular covariances stay so; above, every correlation is taken for rounding
 _CORRELATION_TOLERANCE = 1e-9  # squared canonical correlations below are rounding
 
 
@@ -34,7 +35,8 @@ class SupervisedITQ(ITQ):
     random_state : int, RandomState or None; draws the training sample and the first rotation.
     max_training_rows : rows to learn from. A fit holds 4 * min(n_bits, c - 1) bytes a row.
     n_iterations : turns of the rotation, >= 1.
-    regularization : ρ as a share of the mean variance of a feature (of a label column for labels), > 0.
+    regularization : ρ as a share of the mean variance of a feature (of a label column for labels),
+        1e-12 to 1e4.
 
     Attributes
     ----------
@@ -78,8 +80,9 @@ class SupervisedITQ(ITQ):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         value: object = self.regularization
-        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < np.inf:
-            raise InvalidInputError(f"regularization must be a positive number; got {value!r}.")
+        least, most = _REGULARIZATION
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not least <= value <= most:
+            raise InvalidInputError(f"regularization must be a number from {least:g} to {most:g}; got {value!r}.")
 
     def _resolve_n_bits(self, n_features: int) -> int:
         return int(self.n_bits)

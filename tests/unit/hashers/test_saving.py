@@ -28,6 +28,10 @@ def saved(tmp_path):
         ({"n_features": 23}, "24"),
         ({"n_bits": 9}, "expected"),
         ({"feature_names": ["a"]}, "feature_names"),
+        ({"feature_names": list(range(24))}, "feature_names"),
+        ({"feature_names": [["a"]] * 24}, "feature_names"),
+        ({"parameters": {"n_bits": 8, "random_state": [1, "x"]}}, "random_state"),
+        ({"parameters": {"n_bits": 8, "random_state": float("nan")}}, "random_state"),
     ],
 )
 def test_header_that_does_not_fit_is_refused(saved, change, said):

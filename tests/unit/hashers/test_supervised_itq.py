@@ -117,7 +117,16 @@ def test_vectors_without_correlation_are_refused():
         SupervisedITQ(4).fit(X, np.repeat([0, 1], 50))
 
 
-@pytest.mark.parametrize("value", [0, -1.0, np.inf, np.nan, "small", True])
+@pytest.mark.parametrize("value", [0, -1.0, 1e-20, 1e5, 10**400, np.inf, np.nan, "small", True])
 def test_impossible_regularization_is_refused(data, value):
     with pytest.raises(InvalidInputError, match="regularization"):
         SupervisedITQ(4, regularization=value).fit(*data)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e29])
+def test_least_regularization_suffices_where_features_are_constant_repeated_and_too_many(scale):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20, 50))
+    X[:, 3], X[:, 4] = 0, X[:, 5]
+    hasher = SupervisedITQ(8, random_state=0, regularization=1e-12).fit(scale * X, np.arange(20) % 4)
+    assert np.all(np.isfinite(hasher.project(scale * X)))
