@@ -507,3 +507,10 @@ def test_labels_must_be_one_whole_number_a_row(tmp_path):
         read_labels(tmp_path / "matrix.npy")
     write_vectors(tmp_path / "column.ivecs", np.array([[3], [4]]))
     assert_array_equal(read_labels(tmp_path / "column.ivecs"), [3, 4])
+
+
+@pytest.mark.parametrize(("name", "key"), [("a.parquet", "id"), ("a.h5", "/"), ("a.h5", "\udcff")])
+def test_a_key_that_cannot_hold_vectors_is_refused(tmp_path, name, key):
+    with pytest.raises(InvalidInputError, match="key"):
+        write_vectors(tmp_path / name, np.eye(3), key=key)
+    assert list(tmp_path.iterdir()) == []

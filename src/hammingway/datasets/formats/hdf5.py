@@ -122,12 +122,15 @@ def _write(path: Path, rows: Rows, key: str | None) -> None:
     _check_room(path, extent * rows.n_dims * rows.dtype.itemsize + _OVERHEAD_BYTES)
     with h5py.File(path, "w") as file:
         file.attrs.update(type="dense", dimension=rows.n_dims, point_type="float" if rows.dtype.kind == "f" else "int")
-        dataset = file.create_dataset(
-            key or DEFAULT_KEY,
-            shape=(extent, rows.n_dims),
-            maxshape=(None, rows.n_dims) if growing else None,
-            dtype=rows.dtype,
-        )
+        try:
+            dataset = file.create_dataset(
+                key or DEFAULT_KEY,
+                shape=(extent, rows.n_dims),
+                maxshape=(None, rows.n_dims) if growing else None,
+                dtype=rows.dtype,
+            )
+        except ValueError as error:  # such as "/", which is the root
+            raise InvalidInputError(f"{key!r} cannot be the key of an HDF5 data set: {error}.") from error
         start = 0
         for chunk in rows.chunks:
             if growing:

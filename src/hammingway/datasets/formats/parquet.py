@@ -17,6 +17,7 @@ from hammingway.suggest import did_you_mean
 __all__ = ["DEFAULT_COLUMN", "FORMATS"]
 
 DEFAULT_COLUMN = "emb"
+_ID_COLUMN = "id"
 _BATCH_BYTES = 1 << 23
 
 
@@ -139,8 +140,12 @@ def _numbers(path: Path, array: Any, column: str) -> NDArray[Any]:
 
 def _write(path: Path, rows: Rows, key: str | None) -> None:
     pyarrow = _pyarrow()
+    if key == _ID_COLUMN:
+        raise InvalidInputError(
+            f"{_ID_COLUMN!r} is the column of row numbers; name the column of vectors by another key."
+        )
     kind = pyarrow.from_numpy_dtype(rows.dtype)
-    schema = pyarrow.schema([("id", pyarrow.int64()), (key or DEFAULT_COLUMN, pyarrow.list_(kind))])
+    schema = pyarrow.schema([(_ID_COLUMN, pyarrow.int64()), (key or DEFAULT_COLUMN, pyarrow.list_(kind))])
     start = 0
     with pyarrow.parquet.ParquetWriter(path, schema) as writer:
         for chunk in rows.chunks:
