@@ -71,12 +71,15 @@ def fingerprint(config: Config) -> str:
 
     Raises
     ------
-    ConfigError : a number is infinite or not a number, which JSON cannot tell apart.
+    ConfigError : a number is infinite or not a number, which JSON cannot tell apart; or a text is not UTF-8.
     """
     values = msgspec.to_builtins(config)
     if not _all_finite(values):
         raise ConfigError(f"a configuration must hold finite numbers to have a fingerprint; got {config!r}.")
-    canonical = msgspec.json.encode(values, order="deterministic")
+    try:
+        canonical = msgspec.json.encode(values, order="deterministic")
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{error.object!r} is no UTF-8 text, as records are; rename the file.") from error
     return "b2:" + hashlib.blake2b(canonical, digest_size=16).hexdigest()
 
 

@@ -47,8 +47,8 @@ def open_data(spec: DataSpec, *, data_dir: str | os.PathLike[str] | None = None)
     if spec.protocol is not None:
         raise ConfigError(f"protocol {spec.protocol!r} is for registered data sets; {spec.dataset!r} is a file.")
     folder = Path(data_dir or os.environ.get(DATA_VARIABLE) or ".")
-    vectors = read_vectors(_existing(folder, spec.dataset), key=spec.key)
-    labels = None if spec.labels is None else read_labels(_existing(folder, spec.labels))
+    vectors = read_vectors(_vector_file(folder, spec.dataset), key=spec.key)
+    labels = None if spec.labels is None else read_labels(folder / spec.labels)
     return hold_out(vectors, spec, labels=labels)
 
 
@@ -127,7 +127,7 @@ def _fit_on_database(data: RetrievalData) -> RetrievalData:
     )
 
 
-def _existing(folder: Path, name: str) -> Path:
+def _vector_file(folder: Path, name: str) -> Path:
     path = folder / name
     if not path.is_file():
         known = ", ".join(registry.names("datasets"))

@@ -127,7 +127,7 @@ def run(spec: RunSpec, setting: Setting) -> Record:
     queries = hasher.encode(setting.data.queries)
     index = _make(spec.index, "indexes", n_bits=database.n_bits).add(database)
     found = index.search(queries, min(spec.k, len(database)))
-    batch_seconds, single_seconds = _search_timings(index, queries, spec)
+    batch_seconds, single_seconds = _search_timings(index, queries, spec, k=min(spec.k, len(database)))
     quality, curves = recall_quality(found.ids, setting.truth, k=spec.k)
     if setting.data.query_labels is not None:
         labels = (setting.data.query_labels, setting.data.database_labels)
@@ -169,15 +169,15 @@ def _refused(spec: RunSpec, setting: Setting, started: str, reason: str) -> Reco
 
 
 def _search_timings(
-    index: Index, queries: Codes, spec: RunSpec
+    index: Index, queries: Codes, spec: RunSpec, *, k: int
 ) -> tuple[tuple[float, ...], tuple[tuple[float, ...], ...]]:
     """Return the seconds of each repeat of the whole batch, and of each repeat of each single query."""
     singles = [queries[number : number + 1] for number in range(min(SINGLE_QUERIES, len(queries)))]
-    index.search(queries[:1], spec.k)
+    index.search(queries[:1], k)
     batch: list[float] = []
     while len(batch) < spec.repeats or sum(batch) < STEADY_SECONDS:
-        batch.append(_timed(partial(index.search, queries, spec.k))[1])
-    single = [tuple(_timed(partial(index.search, one, spec.k))[1] for one in singles) for _ in range(spec.repeats)]
+        batch.append(_timed(partial(index.search, queries, k))[1])
+    single = [tuple(_timed(partial(index.search, one, k))[1] for one in singles) for _ in range(spec.repeats)]
     return tuple(batch), tuple(single)
 
 
@@ -193,6 +193,8 @@ def _make(component: Component, kind: str, **arguments: Any) -> Any:
     maker = registry.load(kind, component.name)
     accepted = inspect.signature(maker).parameters
     for name in component.params:
+        if name in arguments:
+            raise ConfigError(f"{component.name} takes {name!r} from the plan itself; remove it from params.")
         if name not in accepted:
             raise ConfigError(f"{component.name} has no parameter {name!r}. {did_you_mean(name, accepted)}")
     return maker(**{name: value for name, value in arguments.items() if name in accepted}, **component.params)

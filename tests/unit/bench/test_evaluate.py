@@ -144,3 +144,14 @@ def test_an_interruption_leaves_the_finished_runs_whole(setting, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run_plan(plan("lsh", "itq"), setting, store, on_record=interrupt)
     assert [record.spec.hasher.name for record in store] == ["lsh"]
+
+
+def test_a_parameter_that_the_plan_sets_is_refused_in_a_component(setting):
+    twice = plan(Component(name="lsh", params={"n_bits": 9}))
+    with pytest.raises(ConfigError, match="lsh takes 'n_bits' from the plan itself"):
+        run(twice.runs()[0], setting)
+
+
+def test_more_results_than_rows_cost_no_more_memory(setting):
+    record = run(plan(k=10**9).runs()[0], setting)
+    assert record.quality["r10@10"] > 0
