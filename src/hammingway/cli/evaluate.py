@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hammingway.cli.options import BITS, RegisteredName, json_option, key_option, seed_option
+from hammingway.cli.options import BITS, COUNT, RegisteredName, json_option, key_option, seed_option
 from hammingway.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command", "write_outputs"]
 
+_WIDEST = 10_000
 _PLAN_OPTIONS = ("hashers", "widths", "labels", "n_queries", "seed", "k", "metric", "protocol", "key", "repeats")
 
 
@@ -50,9 +52,9 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
     help="Bits a code, with commas.",
 )
 @click.option("--labels", metavar="FILE", help="One class number a row of DATA: adds mAP and precision.")
-@click.option("--queries", "n_queries", type=click.IntRange(min=1), default=1000, help="Rows of a file held out.")
+@click.option("--queries", "n_queries", type=COUNT, default=1000, help="Rows of a file held out.")
 @seed_option
-@click.option("-k", "--k", metavar="N", type=click.IntRange(min=1), default=100, help="Results a query.")
+@click.option("-k", "--k", metavar="N", type=COUNT, default=100, help="Results a query.")
 @click.option(
     "--metric",
     type=click.Choice(["euclidean", "cosine", "inner-product"]),
@@ -61,7 +63,7 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
 )
 @click.option("--protocol", metavar="NAME", help="Split of a named data set; its default if not given.")
 @key_option
-@click.option("--repeats", type=click.IntRange(min=1), default=5, help="Times each search is timed; all are kept.")
+@click.option("--repeats", type=COUNT, default=5, help="Times each search is timed; all are kept.")
 @click.option(
     "--plan", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML plan, instead of DATA."
 )
@@ -112,7 +114,10 @@ def print_table(records: list[Record], *, title: str, as_markdown: bool) -> None
     if as_markdown:
         click.echo(markdown(records), nl=False)
         return
-    Console().print(rich_table(records, title=title))
+    console, table = Console(), rich_table(records, title=title)
+    # A narrow terminal wraps the lines; cutting them to its width would cut digits off the figures.
+    width = console.measure(table, options=console.options.update(max_width=_WIDEST)).maximum
+    Console(width=max(width, console.width)).print(table)
     for sentence in refusals(records):
         click.echo(f"Not run: {sentence}")
 
@@ -137,6 +142,8 @@ def _plan(ctx: click.Context, options: dict[str, Any]) -> tuple[PlanSpec, str | 
     from hammingway.bench.session import locate
     from hammingway.bench.spec import Component, DataSpec, PlanSpec, read_plan
 
+    if options["as_json"] and options["markdown"]:
+        raise click.UsageError("--json and --markdown exclude each other; give one of them.", ctx)
     if (options["plan"] is None) == (options["data"] is None):
         raise click.UsageError("give either DATA or --plan.", ctx)
     if options["plan"] is not None:
@@ -171,11 +178,12 @@ def _refuse_beside_plan(ctx: click.Context) -> None:
 def _reproduce(ctx: click.Context, options: dict[str, Any]) -> str:
     """Return the command line that repeats these runs, folders left to the reader."""
     if options["plan"] is not None:
-        return f"hammingway evaluate --plan {options['plan'].name} --data-dir DATA --out OUT"
-    words = ["hammingway evaluate", Path(options["data"]).name]
+        plan = shlex.quote(options["plan"].name)
+        return f"hammingway evaluate --plan {plan} --data-dir DATA --out OUT"
+    words = ["hammingway", "evaluate", Path(options["data"]).name]
     for param in ctx.command.params:
         typed = ctx.get_parameter_source(param.name or "") is click.core.ParameterSource.COMMANDLINE
         if param.name in _PLAN_OPTIONS and typed:
             value = options[param.name]
             words += [param.opts[0], ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
-    return " ".join(words)
+    return shlex.join(words)

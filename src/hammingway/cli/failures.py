@@ -7,15 +7,20 @@ code 2, Ctrl-C becomes a line and exit code 130. Anything else is a bug of ours 
 from __future__ import annotations
 
 import errno
+import io
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
 
 import click
 
 from hammingway.errors import HammingwayError
 
-__all__ = ["CommandError", "Interrupted", "in_typed_words", "one_sentence", "options_as_typed"]
+__all__ = ["CommandError", "Interrupted", "in_typed_words", "one_sentence", "options_as_typed", "writable_streams"]
 
 _OS_REMEDIES = {
     errno.ENOENT: "check the path",
@@ -32,6 +37,12 @@ _OS_REMEDIES = {
     errno.ENAMETOOLONG: "choose a shorter path",
     errno.ELOOP: "check the symbolic links",
     errno.EMFILE: "raise the limit on open files",
+    errno.ENOMEM: "use fewer rows or a larger machine",
+    errno.ENXIO: "give the path of a regular file",
+    errno.ENODEV: "give the path of a regular file",
+    errno.ETXTBSY: "stop the program that uses it or choose another path",
+    errno.EBUSY: "stop the program that uses it or choose another path",
+    errno.ESTALE: "check the network disk and try again",
 }
 
 
@@ -48,6 +59,24 @@ class Interrupted(click.ClickException):
 
     def __init__(self) -> None:
         super().__init__("Interrupted; unfinished outputs were removed.")
+
+
+def writable_streams() -> None:
+    """Make stdout and stderr take any text, whatever the locale, and be there even where they were closed.
+
+    A path of Umlauts or of bytes that are no text must not end finished work in an error: what the stream's
+    encoding lacks is printed as an escape such as ``\\xe4``.
+    """
+    sys.stdout = _writable(sys.stdout)
+    sys.stderr = _writable(sys.stderr)
+
+
+def _writable(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return stream
 
 
 @contextmanager
@@ -81,7 +110,7 @@ def in_typed_words(sentence: str, options: Mapping[str, str]) -> str:
         return sentence
     names = "|".join(map(re.escape, options))
     # Only whole words: "k-means" and "random_state_" are no parameters.
-    pattern = re.compile(rf"(?<![\w.'\"-])({names})(=|(?![\w'\"(-]))")
+    pattern = re.compile(rf"(?<![\w.'\"/-])(?<!\ba )({names})(=|(?![\w'\"()/-]))")
     return pattern.sub(lambda match: options[match[1]] + (" " if match[2] else ""), sentence)
 
 

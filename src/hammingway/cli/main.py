@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from hammingway import __version__
-from hammingway.cli.failures import one_sentence, options_as_typed
+from hammingway.cli.failures import one_sentence, options_as_typed, writable_streams
 
 __all__ = ["LazyGroup", "main"]
 
@@ -53,6 +53,7 @@ class LazyGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the group's own options."""
+        writable_streams()
         with one_sentence():
             return super().parse_args(ctx, args)
 

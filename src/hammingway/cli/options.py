@@ -15,6 +15,7 @@ from hammingway.suggest import did_you_mean
 
 __all__ = [
     "BITS",
+    "COUNT",
     "InputFile",
     "KeyValue",
     "OutputFile",
@@ -31,7 +32,9 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 
 BITS = click.IntRange(1, 4096)  # hammingway.codes.MAX_BITS, which would import NumPy
+COUNT = click.IntRange(1, 2**31 - 1)
 _FORCE = "hammingway.cli.force"
+_FILES = "hammingway.cli.files"
 
 
 class InputFile(click.Path):
@@ -41,6 +44,12 @@ class InputFile(click.Path):
 
     def __init__(self) -> None:
         super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, or fail with the remedy."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        _refuse_shared(self, path, param, ctx)
+        return path
 
 
 class OutputFile(click.Path):
@@ -72,7 +81,26 @@ class OutputFile(click.Path):
             self.fail(f"{str(path)!r} is not a regular file; choose another path.", param, ctx)
         if path.exists() and not (ctx is not None and ctx.meta.get(_FORCE)):
             self.fail(f"{str(path)!r} exists; add --force to replace it.", param, ctx)
+        _refuse_shared(self, path, param, ctx)
         return path
+
+
+def _refuse_shared(kind: click.Path, path: Path, param: click.Parameter | None, ctx: click.Context | None) -> None:
+    """Fail if ``path`` is an output and also another argument of the command: --force must not cost an input."""
+    if ctx is None or param is None:
+        return
+    files: dict[str, tuple[str, Path, bool]] = ctx.meta.setdefault(_FILES, {})
+    written = isinstance(kind, OutputFile)
+    for name, (other_hint, other, other_written) in files.items():
+        if name != param.name and (written or other_written) and _same_file(path, other):
+            kind.fail(f"{str(path)!r} is also {other_hint}; choose another path.", param, ctx)
+    files[param.name or ""] = (param.get_error_hint(ctx), path, written)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 class RegisteredName(click.ParamType[str]):
@@ -115,7 +143,7 @@ class KeyValue(click.ParamType[tuple[str, Any]]):
             self.fail(f"{value!r} is not of the form key=value, as in n_iterations=50.", param, ctx)
         try:
             return key, json.loads(text)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # no JSON, or numbers and nesting beyond what Python reads
             return key, text
 
 
@@ -167,4 +195,4 @@ def seed_option(command: F) -> F:
 def threads_option(command: F) -> F:
     """Add ``--threads`` as ``n_threads``."""
     text = "Threads to search with; all cores this process may use if not given. Results do not depend on it."
-    return click.option("--threads", "n_threads", metavar="N", type=click.IntRange(min=1), help=text)(command)
+    return click.option("--threads", "n_threads", metavar="N", type=COUNT, help=text)(command)

@@ -23,26 +23,29 @@ __all__ = ["JSON_LINES", "write", "write_arrays"]
 JSON_LINES = ".jsonl"
 
 
-def write(parts: Iterable[Neighbors | Ranges], out: Path | None, *, as_json: bool) -> None:
+def write(parts: Iterable[Neighbors | Ranges], out: Path | None, *, k: int | None, as_json: bool) -> None:
     """Write results to ``out``, or to stdout as they come.
 
     Parameters
     ----------
     parts : results of consecutive queries.
     out : ``.jsonl`` gets a JSON line a query, another ending the ids as an array (n_queries, k).
+    k : results a query, the width of that array even where there is no query; None for a radius.
     as_json : print JSON lines rather than text.
     """
     if out is None:
         for lines in _lines(parts, as_json=as_json):
             click.echo(lines, nl=False)
-    elif out.suffix == JSON_LINES:
+    elif out.suffix.lower() == JSON_LINES:
         with atomic_writer(out) as file:
             for lines in _lines(parts, as_json=True):
                 file.write(lines.encode())
     else:
         kept = list(parts)
-        ids = np.concatenate([part.ids for part in kept])
-        write_arrays(ids, np.concatenate([part.distances for part in kept]), out)
+        shape = (0, k or 0)
+        ids = np.concatenate([np.empty(shape, np.int64), *(part.ids for part in kept)])
+        distances = np.concatenate([np.empty(shape, np.int32), *(part.distances for part in kept)])
+        write_arrays(ids, distances, out)
 
 
 def write_arrays(

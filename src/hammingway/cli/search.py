@@ -22,9 +22,7 @@ OUT = "Where to write the results: .jsonl as --json prints them, .npy or .ivecs 
 @click.argument("database", type=InputFile())
 @click.argument("queries", type=InputFile())
 @click.option("--model", type=InputFile(), help="The hasher that encodes QUERIES, where they are vectors.")
-@click.option(
-    "-k", metavar="N", type=click.IntRange(min=1), show_default="10", help="Neighbours a query; not with --radius."
-)
+@click.option("-k", metavar="N", type=options.COUNT, show_default="10", help="Neighbours a query; not with --radius.")
 @click.option(
     "--radius",
     metavar="BITS",
@@ -64,7 +62,7 @@ def command(
     # Lines that appear on a terminal are progress enough, and a bar would be drawn between them.
     with progress_bar("searching", hidden=out is None and sys.stdout.isatty()) as progress:
         parts = searching.search(index, codes, wanted, progress=progress)
-        result_output.write(parts, out, as_json=as_json)
+        result_output.write(parts, out, k=wanted.k, as_json=as_json)
     if out is not None:
         facts = {
             "n_queries": len(codes),

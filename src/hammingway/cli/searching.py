@@ -51,7 +51,7 @@ class Wanted:
             return cls(k=DEFAULT_K if k is None else k, radius=None)
         if k is not None:
             raise click.UsageError("-k and --radius exclude each other; give one of them.")
-        if out is not None and out.suffix != JSON_LINES:
+        if out is not None and out.suffix.lower() != JSON_LINES:
             raise click.UsageError(f"--radius finds differing numbers a query; give --out a name in {JSON_LINES}.")
         return cls(k=None, radius=radius)
 

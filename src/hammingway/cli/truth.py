@@ -24,9 +24,7 @@ OUT = "Where to write the ids, n_queries x k: .npy, .ivecs, or .ibin, which hold
 @click.command()
 @click.argument("data", type=InputFile())
 @click.argument("queries", type=InputFile())
-@click.option(
-    "-k", metavar="N", type=click.IntRange(min=1), default=100, help="Neighbours a query, at most the rows of DATA."
-)
+@click.option("-k", metavar="N", type=options.COUNT, default=100, help="Neighbours a query, at most the rows of DATA.")
 @click.option("--metric", type=click.Choice(METRICS), default="euclidean", help="What neighbours are nearest by.")
 @click.option("--out", type=OutputFile(".npy", ".ivecs", ".ibin"), required=True, help=OUT)
 @click.option("--distances", type=OutputFile(".npy", ".fvecs", ".fbin"), help="Where to write the distances.")

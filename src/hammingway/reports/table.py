@@ -75,7 +75,12 @@ def rich_table(records: Iterable[Record], *, title: str | None = None) -> rich.t
     shown = _terminal_columns(rows)
     best = _best_cells(rows, shown)
     table = Table(
-        title=title, title_justify="left", title_style="bold", header_style="bold cyan", box=None, pad_edge=False
+        title=None if title is None else Text(title, style="bold"),  # as it stands: a title in brackets is no markup
+        title_justify="left",
+        title_style="bold",
+        header_style="bold cyan",
+        box=None,
+        pad_edge=False,
     )
     for column in shown:
         table.add_column(column.title, justify="left" if column.title == "hasher" else "right", no_wrap=True)

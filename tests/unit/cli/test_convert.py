@@ -78,5 +78,5 @@ def test_output_that_exists_is_kept_without_force_and_replaced_with_it(run, refu
 def test_file_is_never_converted_onto_itself(refused, tmp_path):
     np.save(tmp_path / "a.npy", WHOLE)
     sentence = refused("convert", tmp_path / "a.npy", tmp_path / "a.npy", "--force")
-    assert "onto itself" in sentence
+    assert "is also 'SOURCE'; choose another path" in sentence
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), WHOLE)

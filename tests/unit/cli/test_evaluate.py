@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -64,7 +67,7 @@ def test_output_folder_gets_records_and_a_report_and_a_second_run_measures_nothi
         ("vectors.npy", ["--bits", "8,0"], ["'--bits'", "0 is not in the range 1<=x<=4096"]),
         ("vectors.npy", ["--queries", 0], ["'--queries'", "0"]),
         ("vectors.npy", ["--queries", 300], ["--queries must lie from 1 to 299"]),
-        ("vectors.npy", ["--labels", "absent.npy"], ["absent.npy", "no such file"]),
+        ("vectors.npy", ["--labels", "absent.npy"], ["absent.npy", "cannot be read: No such file"]),
         ("vectors.npy", ["--plan", "text.txt"], ["either DATA or --plan"]),
     ],
 )
@@ -73,3 +76,35 @@ def test_wrong_input_is_refused_in_one_sentence(refused, files, monkeypatch, dat
     small = [] if "--queries" in options else ["--queries", 20]
     sentence = refused("evaluate", data, *options, *small)
     assert [word for word in words if word not in sentence] == []
+
+
+def test_a_narrow_terminal_cuts_no_digit_off_the_table(run, files, monkeypatch):
+    options = ("--hasher", "lsh", "--bits", "8", "--queries", 20, "--repeats", 1)
+    monkeypatch.setenv("COLUMNS", "40")
+    narrow = run("evaluate", files / "vectors.npy", *options).stdout
+    assert "…" not in narrow
+    assert "queries/s" in narrow
+
+
+def test_a_name_in_brackets_is_printed_as_it_stands(run, files, tmp_path):
+    shutil.copy(files / "vectors.npy", tmp_path / "[red]v :cat:.npy")
+    options = ("--hasher", "lsh", "--bits", "8", "--queries", 20, "--repeats", 1, "--out", tmp_path / "out")
+    result = run("evaluate", tmp_path / "[red]v :cat:.npy", *options)
+    assert result.stdout.startswith("[red]v :cat:.npy")
+    assert "hammingway evaluate &#39;[red]v :cat:.npy&#39; --hasher" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_labels_that_are_not_there_are_named_as_a_file(refused, files):
+    sentence = refused("evaluate", files / "vectors.npy", "--labels", files / "absent.npy", "--queries", 20)
+    assert "absent.npy cannot be read: No such file or directory." in sentence
+
+
+def test_json_and_markdown_exclude_each_other(refused, files):
+    assert "exclude each other" in refused("evaluate", files / "vectors.npy", "--json", "--markdown")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are text")
+def test_a_file_name_that_is_no_text_is_refused_before_any_run(refused, files, tmp_path):
+    path = tmp_path / os.fsdecode(b"v\xff.npy")
+    shutil.copy(files / "vectors.npy", path)
+    assert "is no UTF-8 text, as records are; rename the file." in refused("evaluate", path, "--queries", 20)

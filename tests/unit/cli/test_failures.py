@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
+import shutil
+import subprocess
+import sys
 
 import click
 import numpy as np
@@ -151,3 +155,37 @@ def test_parameters_are_named_as_they_were_typed(sentence, expected):
 def test_parameter_that_is_no_option_of_the_command_keeps_its_name():
     result = CliRunner().invoke(group_failing_with(InvalidInputError("n_bits is wrong.")), ["fail"])
     assert result.stderr == "Error: n_bits is wrong.\n"
+
+
+def test_a_full_address_space_is_one_sentence():
+    with (
+        pytest.raises(CommandError, match=r"Cannot allocate memory; use fewer rows or a larger machine\.$"),
+        one_sentence(),
+    ):
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+
+def test_words_of_the_sentence_that_only_look_like_parameters_stay():
+    options = {"k": "-k", "key": "--key"}
+    assert in_typed_words("share one shape (n, k), not empty", options) == "share one shape (n, k), not empty"
+    assert in_typed_words("'=' after a key in a key/value pair", options) == "'=' after a key in a key/value pair"
+
+
+HAMMINGWAY = (sys.executable, "-c", "from hammingway.cli.main import main; main()")
+
+
+@pytest.mark.parametrize("closed", ["1", "2"])
+def test_closed_streams_do_not_break_a_search(files, closed):
+    words = [*HAMMINGWAY, "search", str(files / "itq.codes"), str(files / "itq.codes"), "-k", "1"]
+    shell = f"{shlex.join(words)} {closed}>&-"
+    done = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_names_outside_the_encoding_of_the_stream_are_escaped(files, tmp_path):
+    shutil.copy(files / "vectors.npy", tmp_path / "v\xe4.npy")
+    words = [*HAMMINGWAY, "evaluate", str(tmp_path / "v\xe4.npy"), "--hasher", "lsh", "--bits", "8", "--queries", "20"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(r"v\xe4.npy")

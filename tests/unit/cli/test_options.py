@@ -121,3 +121,35 @@ def test_names_complete_in_the_shell():
 
 def test_widest_code_is_that_of_the_library():
     assert (BITS.min, BITS.max) == (1, MAX_BITS)
+
+
+@click.command()
+@click.argument("source", type=InputFile())
+@click.option("--out", type=OutputFile())
+@click.option("--other", type=OutputFile())
+@force_option
+def rewriting(source: Path, out: Path | None, other: Path | None) -> None:
+    click.echo("ran")
+
+
+@pytest.mark.parametrize("alias", ["data", "link", "folder/../data"])
+def test_force_does_not_overwrite_what_is_read(tmp_path, alias):
+    (tmp_path / "data").write_text("precious")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("data")
+    result = CliRunner().invoke(rewriting, [str(tmp_path / "data"), "--out", str(tmp_path / alias), "--force"])
+    assert result.exit_code == 2
+    assert "is also '--out'; choose another path." in result.stderr
+
+
+def test_two_outputs_cannot_be_one_file(tmp_path):
+    (tmp_path / "data").write_text("precious")
+    new = str(tmp_path / "new")
+    result = CliRunner().invoke(rewriting, [str(tmp_path / "data"), "--out", new, "--other", new])
+    assert result.exit_code == 2
+    assert "is also '--out'; choose another path." in result.stderr
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000])
+def test_values_that_json_cannot_read_stay_text(text):
+    assert KeyValue().convert(f"name={text}", None, None) == ("name", text)

@@ -142,7 +142,7 @@ def test_model_of_another_hasher_is_refused(run, refused, files, tmp_path):
         ("truncated.codes", "queries.codes", [], ["truncated.codes", "damaged"]),
         ("itq.codes", "truncated.codes", [], ["truncated.codes", "damaged"]),
         ("itq.codes", "wide.codes", [], ["14", "13"]),
-        ("itq.codes", "queries.codes", ["-k", 0], ["'-k'", "0 is not in the range x>=1"]),
+        ("itq.codes", "queries.codes", ["-k", 0], ["'-k'", "0 is not in the range 1<=x<=2147483647"]),
         ("itq.codes", "queries.codes", ["--radius", -1], ["'--radius'", "-1"]),
         ("itq.codes", "queries.codes", ["--threads", 0], ["'--threads'", "0"]),
         ("itq.codes", "queries.codes", ["-k", 3, "--radius", 3], ["-k and --radius exclude each other"]),
@@ -161,3 +161,26 @@ def test_wrong_input_is_refused_in_one_sentence(
     sentence = refused("search", database, queries, *options)
     assert [word for word in words if word not in sentence] == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["none.npy", "none.ibin"])
+def test_no_query_gives_an_empty_array_or_one_sentence(run, files, vectors, tmp_path, name):
+    np.save(tmp_path / "none.queries.npy", vectors[:0])
+    arguments = ("search", files / "itq.codes", tmp_path / "none.queries.npy", "--model", files / "itq.model", "-k", 3)
+    result = run(*arguments, "--out", tmp_path / name)
+    if name == "none.npy":
+        assert result.exit_code == 0, result.output
+        assert np.load(tmp_path / name).shape == (0, 3)
+    else:
+        assert result.exit_code == 2
+        assert result.stderr.startswith("Error: ids and distances must share one shape (n, k), not empty")
+
+
+def test_an_ending_in_capitals_is_json_lines_too(run, files, tmp_path):
+    out = tmp_path / "found.JSONL"
+    assert run("search", files / "itq.codes", files / "itq.codes", "--radius", 0, "--out", out).exit_code == 0
+    assert len(out.read_text().splitlines()) == 300
+
+
+def test_a_number_beyond_all_reason_is_refused(refused, files):
+    assert "is not in the range" in refused("search", files / "itq.codes", files / "itq.codes", "-k", 10**20)

@@ -65,7 +65,7 @@ def test_each_file_has_its_own_key(run, vectors, tmp_path):
         ("vectors.npy", "text.txt", [], ["no known format"]),
         ("vectors.npy", "wrong_width.npy", [], ["(300, 9)", "(300, 24)"]),
         ("nan.npy", "queries.npy", [], ["NaN"]),
-        ("vectors.npy", "queries.npy", ["-k", 0], ["'-k'", "0 is not in the range x>=1"]),
+        ("vectors.npy", "queries.npy", ["-k", 0], ["'-k'", "0 is not in the range 1<=x<=2147483647"]),
         ("vectors.npy", "queries.npy", ["-k", 301], ["-k must be from 1 to the 300 rows"]),
         ("vectors.npy", "queries.npy", ["--metric", "l2"], ["'--metric'", "'euclidean', 'cosine', 'inner-product'"]),
         ("vectors.npy", "queries.npy", ["--distances", "d.ivecs"], ["'--distances'", ".fvecs"]),
