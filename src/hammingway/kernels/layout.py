@@ -20,17 +20,18 @@ __all__ = ["LANES", "WORDS", "check_ids", "check_planes", "check_rows", "check_s
 
 LANES = 512
 WORDS = LANES // 64
+_MOST_THREADS = 1024
 
 
 def check_array(name: str, array: NDArray[Any], dtype: type, ndim: int) -> None:
-    """Raise unless ``array`` is a C-contiguous ndarray of this dtype and number of dimensions."""
+    """Raise unless ``array`` is a C-contiguous, aligned ndarray of this dtype and number of dimensions."""
     if not isinstance(array, np.ndarray) or array.dtype != dtype:
         got = getattr(array, "dtype", type(array).__name__)
         raise InvalidInputError(f"{name} must be a {np.dtype(dtype).name} array; got {got}.")
     if array.ndim != ndim:
         raise ShapeError(f"{name} must have {ndim} dimensions; got shape {array.shape}.")
-    if not array.flags.c_contiguous:
-        raise InvalidInputError(f"{name} must be C-contiguous; pass numpy.ascontiguousarray({name}).")
+    if not (array.flags.c_contiguous and array.flags.aligned):
+        raise InvalidInputError(f"{name} must be C-contiguous and aligned; pass {name}.copy().")
 
 
 def check_planes(planes: NDArray[np.uint64], live: NDArray[np.uint64] | None = None) -> int:
@@ -61,7 +62,7 @@ def check_rows(name: str, packed: NDArray[np.uint8], n_bits: int) -> NDArray[np.
 
 def check_slots(slots: NDArray[np.int64], n_blocks: int) -> NDArray[np.int64]:
     """Return ``slots``, int64 (n,), each inside ``n_blocks`` blocks."""
-    slots = np.ascontiguousarray(slots)
+    slots = np.require(slots, requirements=["C", "A"])
     check_array("slots", slots, np.int64, 1)
     if len(slots) and not 0 <= slots.min() <= slots.max() < n_blocks * LANES:
         raise InvalidInputError(f"slots must lie in 0 to {n_blocks * LANES - 1}; got {slots.min()} to {slots.max()}.")
@@ -72,7 +73,7 @@ def check_ids(ids: NDArray[np.int64] | None, live: NDArray[np.uint64]) -> NDArra
     """Return ``ids``, int64 (n,), C-contiguous, after checking that every live slot has one."""
     if ids is None:
         return None
-    ids = np.ascontiguousarray(ids)
+    ids = np.require(ids, requirements=["C", "A"])
     check_array("ids", ids, np.int64, 1)
     words = live.reshape(-1)[len(ids) // 64 :]
     if len(words) and (words[0] >> np.uint64(len(ids) % 64) or words[1:].any()):
@@ -88,9 +89,9 @@ def count_of(name: str, value: int, least: int) -> int:
 
 
 def threads_of(n_threads: int | None) -> int:
-    """Return ``n_threads``, or as many as the process may use cores if it is None."""
+    """Return ``n_threads``, at most 1024, or as many as the process may use cores if it is None."""
     if n_threads is not None:
-        return count_of("n_threads", n_threads, 1)
+        return min(count_of("n_threads", n_threads, 1), _MOST_THREADS)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

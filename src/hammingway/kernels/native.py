@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hammingway.progress import row_chunks
+
 __all__ = ["NativeTable"]
+
+
+_TILE = 128  # queries that the native module scans at a time
+_WORDS_A_CALL = 2**30  # planes times queries, in words: some tenths of a second
+
+
+def _parts(planes: NDArray[np.uint64], n_queries: int) -> Iterator[slice]:
+    """Yield the queries of one call after another, at least one: Ctrl-C is only seen between calls."""
+    tiles = max(1, _WORDS_A_CALL // (_TILE * max(planes.size, 1)))
+    return row_chunks(n_queries, tiles * _TILE) if n_queries else iter([slice(0, 0)])
 
 
 class NativeTable:
@@ -42,7 +55,8 @@ class NativeTable:
         """Find the k nearest; see :meth:`hammingway.kernels.Kernels.top_k`."""
         slots = np.empty((len(queries), k), dtype=np.int64)
         distances = np.empty((len(queries), k), dtype=np.int32)
-        self._module.top_k(self._isa, planes, live, queries, ids, slots, distances, n_threads)
+        for part in _parts(planes, len(queries)):
+            self._module.top_k(self._isa, planes, live, queries[part], ids, slots[part], distances[part], n_threads)
         return slots, distances
 
     def within(
@@ -56,8 +70,15 @@ class NativeTable:
         n_threads: int,
     ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
         """Find all within a radius; see :meth:`hammingway.kernels.Kernels.within`."""
-        slots, distances, offsets = self._module.within(self._isa, planes, live, queries, radius, ids, n_threads)
-        return slots, distances, offsets
+        found = [
+            self._module.within(self._isa, planes, live, queries[part], radius, ids, n_threads)
+            for part in _parts(planes, len(queries))
+        ]
+        slots, distances, offsets = (list(arrays) for arrays in zip(*found, strict=True))
+        if len(found) == 1:
+            return slots[0], distances[0], offsets[0]
+        counts = np.concatenate([[0], *(np.diff(part) for part in offsets)])
+        return np.concatenate(slots), np.concatenate(distances), np.cumsum(counts)
 
     def pairwise(
         self, queries: NDArray[np.uint8], database: NDArray[np.uint8], *, n_threads: int

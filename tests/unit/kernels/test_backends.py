@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hammingway import kernels
+from hammingway.errors import InvalidInputError
+from hammingway.kernels import native as native_module
 from hammingway.kernels import numpy_twin
 from hammingway.kernels.backends import Kernels
 
@@ -250,3 +253,52 @@ def test_strided_and_read_only_queries_are_taken(native):
     for array in (data.planes, data.live, data.queries):
         array.flags.writeable = False
     assert_same(native.top_k(data.planes, data.live, data.queries[::2], 5), expected)
+
+
+@pytest.mark.parametrize("n_queries", [127, 128, 129, 300])
+def test_queries_cut_into_several_calls_equal_the_twin(native, n_queries, monkeypatch):
+    monkeypatch.setattr(native_module, "_WORDS_A_CALL", 1)
+    data = make_database(np.random.default_rng(8), 300, 20, n_queries=n_queries, n_flips=4)
+    found = native.top_k(data.planes, data.live, data.queries, 7)
+    assert_same(found, numpy_twin.top_k(data.planes, data.live, data.queries, 7))
+    found = native.within(data.planes, data.live, data.queries, 3)
+    assert_same(found, numpy_twin.within(data.planes, data.live, data.queries, 3))
+
+
+def test_a_long_search_ends_soon_after_ctrl_c(monkeypatch):
+    calls = []
+
+    class Interrupting:
+        def top_k(self, *arguments):
+            calls.append(arguments)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(native_module, "_WORDS_A_CALL", 1)
+    data = make_database(np.random.default_rng(8), 300, 20, n_queries=400)
+    table = native_module.NativeTable(Interrupting(), "any")
+    with pytest.raises(KeyboardInterrupt):
+        table.top_k(data.planes, data.live, data.queries, 7, ids=None, n_threads=1)
+    assert len(calls) == 1
+
+
+def test_ids_that_are_not_aligned_are_taken_and_planes_are_refused(native):
+    data = make_database(np.random.default_rng(9), 600, 20)
+    ids = misaligned(np.arange(600)[::-1])
+    expected = numpy_twin.top_k(data.planes, data.live, data.queries, 30, ids=ids)
+    assert_same(native.top_k(data.planes, data.live, data.queries, 30, ids=ids), expected)
+    with pytest.raises(InvalidInputError, match="aligned"):
+        native.top_k(misaligned(data.planes), data.live, data.queries, 1)
+
+
+def misaligned(array):
+    """Return a copy that starts at an odd address."""
+    copy = np.empty(array.nbytes + 1, dtype=np.uint8)[1:].view(array.dtype).reshape(array.shape)
+    copy[:] = array
+    return copy
+
+
+@pytest.mark.parametrize("n_threads", [2000, 2**31, 10**30])
+def test_more_threads_than_make_sense_give_the_same(native, n_threads):
+    data = make_database(np.random.default_rng(10), 600, 20)
+    expected = numpy_twin.top_k(data.planes, data.live, data.queries, 30)
+    assert_same(native.top_k(data.planes, data.live, data.queries, 30, n_threads=n_threads), expected)
