@@ -57,7 +57,8 @@ def summarise(blocks: Blocks) -> Columns:
         high = block.max(axis=0) if high is None else np.maximum(high, block.max(axis=0))
     if total is None or low is None or high is None:
         raise InvalidInputError("no training rows were given.")
-    mean = total / n_rows
+    # A sum rounds: the mean of a constant column must be that constant, or its rounding passes for variance.
+    mean = np.clip(total / n_rows, low, high)
     return Columns(mean, np.maximum(high - mean, mean - low), n_rows)
 
 
@@ -107,7 +108,7 @@ def principal_directions(rows: TrainingRows, count: int) -> Directions:
     values, vectors = leading_eigenvectors(covariance(rows.blocks, columns), count)
     if values[0] <= 0:
         raise InvalidInputError(
-            f"the {len(rows)} training rows (n_features = {rows.n_features}) are all equal, so no direction separates "
-            "them; fit on rows that differ."
+            f"the {len(rows)} training rows (n_features = {rows.n_features}) are all equal, or differ by next to "
+            "nothing, so no direction separates them; fit on rows that differ, or rescale them."
         )
     return Directions(columns.mean, vectors[:, values > _RANK_TOLERANCE * values[0]])

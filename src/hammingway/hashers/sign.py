@@ -17,7 +17,8 @@ __all__ = ["SignHash"]
 class SignHash(Hasher):
     """One bit a feature: set where the feature is greater than zero.
 
-    What vector databases call binary quantisation. The scores are the features themselves.
+    What vector databases call binary quantisation. The scores are the features themselves, as float32: a
+    float64 below 7e-46 counts as zero.
 
     Parameters
     ----------

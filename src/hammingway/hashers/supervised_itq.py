@@ -18,6 +18,7 @@ from hammingway.hashers.threads import single_threaded_blas
 __all__ = ["Labels", "SupervisedITQ", "canonical_directions"]
 
 _REGULARIZATION = (1e-12, 1e4)  # below, singular covariances stay so; above, every correlation is taken for rounding
+_LARGEST_WEIGHT = 1e36  # float32 reaches 3e38; a rotation adds up to n_bits of them, root by square
 _CORRELATION_TOLERANCE = 1e-9  # squared canonical correlations below are rounding
 
 
@@ -162,8 +163,8 @@ def canonical_directions(rows: TrainingRows, labels: Labels, count: int, regular
     x_scale, y_scale = np.trace(together[:d, :d]) / d, np.trace(together[d:, d:]) / labels.n_columns
     if x_scale <= 0 or y_scale <= 0:
         raise InvalidInputError(
-            f"the training rows (n_features = {d}) or their labels are all equal, so nothing can be learnt; fit on "
-            "rows that differ."
+            f"the training rows (n_features = {d}) or their labels are all equal, or differ by next to "
+            "nothing, so nothing can be learnt; fit on rows that differ, or rescale them."
         )
     sxx = together[:d, :d] + regularization * x_scale * np.eye(d)
     syy = together[d:, d:] + regularization * y_scale * np.eye(labels.n_columns)
@@ -178,6 +179,8 @@ def canonical_directions(rows: TrainingRows, labels: Labels, count: int, regular
         if not kept.any():
             raise InvalidInputError("no direction of X correlates with the labels; check that rows and labels match.")
         directions = solve_triangular(factor.T, vectors[:, kept], lower=False) * np.sqrt(squared[kept])
+    if not np.all(np.abs(directions) <= _LARGEST_WEIGHT):
+        raise InvalidInputError("the features vary too little for weights in float32; multiply X by a power of ten.")
     return Directions(columns.mean[:d], directions)
 
 

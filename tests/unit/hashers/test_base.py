@@ -133,9 +133,10 @@ def test_too_few_rows_for_the_directions_are_refused(kind):
 
 
 @pytest.mark.parametrize("kind", [PCAHash, hashers.RotatedPCAHash, ITQ, SpectralHash])
-def test_equal_rows_are_refused(kind):
+@pytest.mark.parametrize("row", [np.ones(12), np.random.default_rng(0).normal(size=12), np.full(12, 1e-80)])
+def test_equal_rows_are_refused_though_their_sum_rounds(kind, row):
     with pytest.raises(InvalidInputError, match="all equal"):
-        kind(2).fit(np.ones((50, 4)))
+        kind(2).fit(np.tile(row, (60, 1)))
 
 
 def test_fit_with_a_sample_smaller_than_needed_is_refused():

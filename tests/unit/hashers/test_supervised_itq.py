@@ -130,3 +130,9 @@ def test_least_regularization_suffices_where_features_are_constant_repeated_and_
     X[:, 3], X[:, 4] = 0, X[:, 5]
     hasher = SupervisedITQ(8, random_state=0, regularization=1e-12).fit(scale * X, np.arange(20) % 4)
     assert np.all(np.isfinite(hasher.project(scale * X)))
+
+
+def test_features_too_small_for_weights_in_float32_are_refused(data):
+    X, y = data
+    with pytest.raises(InvalidInputError, match="vary too little"):
+        SupervisedITQ(4, random_state=0).fit(1e-44 * X, y)
