@@ -8,13 +8,16 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PYTHON_PAGES = ["README.md", "docs/tutorial/first-search.md"]
+CODES_PAGE = "docs/howto/read-codes-of-others.md"
+PLUGIN_PAGE = "docs/howto/write-a-hasher.md"
+PYTHON_PAGES = ["README.md", "docs/tutorial/first-search.md", "docs/howto/use-with-scikit-learn.md", CODES_PAGE]
 SHELL_PAGES = ["README.md", "docs/howto/search-a-file.md"]
 
 
@@ -29,9 +32,8 @@ def commands(page: str) -> list[str]:
     return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
 
 
-@pytest.mark.parametrize("page", PYTHON_PAGES)
-def test_python_of_a_page_gives_what_the_page_shows(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def run_python(page: str) -> None:
+    """Run the examples of ``page`` in the working folder, and fail where one shows something else."""
     blocks = fenced(page, "python")
     examples = doctest.DocTestParser().get_doctest("\n\n".join(blocks), {}, page, page, 0)
     report: list[str] = []
@@ -39,6 +41,27 @@ def test_python_of_a_page_gives_what_the_page_shows(page, tmp_path, monkeypatch)
     result = runner.run(examples, out=report.append)
     assert blocks and result.attempted > 5
     assert result.failed == 0, "".join(report)
+
+
+def run_shell(lines: list[str], folder: Path, **variables: str) -> str:
+    """Run ``lines`` in ``folder``, fail where one does, and return what the last one printed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, **variables, "PATH": path}
+    assert lines
+    for line in lines:
+        done = subprocess.run(
+            shlex.split(line), cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.parametrize("page", PYTHON_PAGES)
+def test_python_of_a_page_gives_what_the_page_shows(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_python(page)
+    if page == CODES_PAGE:  # its commands read what its Python wrote
+        assert len(run_shell(commands(page), tmp_path).splitlines()) == 3
 
 
 @pytest.fixture
@@ -53,14 +76,29 @@ def folder_of_a_user(tmp_path):
 
 @pytest.mark.parametrize("page", SHELL_PAGES)
 def test_shell_commands_of_a_page_succeed(page, folder_of_a_user):
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    typed = commands(page)
-    assert typed
-    for line in typed:
-        done = subprocess.run(
-            shlex.split(line), cwd=folder_of_a_user, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    run_shell(commands(page), folder_of_a_user)
+
+
+def test_the_plugin_of_its_page_is_listed_measured_and_keeps_the_contract(tmp_path):
+    module, test = fenced(PLUGIN_PAGE, "python")
+    (project,) = [tomllib.loads(block) for block in fenced(PLUGIN_PAGE, "toml")]
+    (module_name,) = project["tool"]["setuptools"]["py-modules"]
+    (tmp_path / f"{module_name}.py").write_text(module)
+    (tmp_path / "test_plugin.py").write_text(test)
+    # What pip leaves behind of the distribution; to install it would change the environment of the tests.
+    metadata = tmp_path / f"{module_name}-{project['project']['version']}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Name: {project['project']['name']}\nVersion: 0.1\n")
+    entries = project["project"]["entry-points"]["hammingway.hashers"]
+    lines = [f"{name} = {target}" for name, target in entries.items()]
+    (metadata / "entry_points.txt").write_text("\n".join(["[hammingway.hashers]", *lines]))
+    install, *typed = commands(PLUGIN_PAGE)
+    assert install == "pip install ."
+    assert "median,lsh" in typed[-1]
+    assert "cut at the median" in run_shell(typed[:1], tmp_path, PYTHONPATH=str(tmp_path))
+    assert "median" in run_shell(typed[1:], tmp_path, PYTHONPATH=str(tmp_path))
+    checked = run_shell(["python -m pytest -q test_plugin.py"], tmp_path, PYTHONPATH=str(tmp_path))
+    assert "1 passed" in checked
 
 
 def test_every_link_between_pages_leads_to_a_file():
