@@ -129,9 +129,10 @@ def run(spec: RunSpec, setting: Setting) -> Record:
     found = index.search(queries, min(spec.k, len(database)))
     batch_seconds, single_seconds = _search_timings(index, queries, spec, k=min(spec.k, len(database)))
     quality, curves = recall_quality(found.ids, setting.truth, k=spec.k)
+    undefined: dict[str, int] = {}
     if setting.data.query_labels is not None:
         labels = (setting.data.query_labels, setting.data.database_labels)
-        by_label, label_curves = label_quality(queries, database, labels)
+        by_label, undefined, label_curves = label_quality(queries, database, labels)
         quality, curves = quality | by_label, curves | label_curves
     return Record(
         run_id=spec.run_id,
@@ -141,6 +142,7 @@ def run(spec: RunSpec, setting: Setting) -> Record:
         environment=setting.machine,
         started_at=started,
         quality=quality,
+        undefined=undefined,
         curves=curves,
         health=code_health(database),
         costs=Costs(

@@ -48,29 +48,35 @@ def recall_quality(
 
 def label_quality(
     queries: Codes, database: Codes, labels: tuple[Any, Any]
-) -> tuple[dict[str, float], dict[str, Points]]:
+) -> tuple[dict[str, float], dict[str, int], dict[str, Points]]:
     """Return tie-aware quality against class labels.
 
     Returns
     -------
     quality : 'mAP@all', 'mAP@R' (divided by min(R, relevant)), 'mAP@R hits only' (divided by the hits in the
         first R, as much published code does), 'P@K', and 'P@r<=2': precision within Hamming radius 2, an
-        empty lookup counting 0. Ranks beyond the database are left out.
+        empty lookup counting 0. Ranks beyond the database are left out, and metrics that no query has.
+    undefined : the metrics of which some queries have no value, nothing in the database being of their class, to how
+        many; those are left out of the mean.
     curves : 'precision-recall', points (recall, precision) at about forty ranks from first to last.
     """
     counts = metrics.distance_counts(queries, database, labels)
-    quality = {"mAP@all": _mean(metrics.average_precision(counts))}
+    values = {"mAP@all": metrics.average_precision(counts)}
     for rank in _MAP_RANKS:
         if rank <= len(database):
-            quality[f"mAP@{rank}"] = _mean(metrics.average_precision_at(counts, rank))
-            quality[f"mAP@{rank} hits only"] = _mean(metrics.average_precision_at_hits_only(counts, rank))
+            values[f"mAP@{rank}"] = metrics.average_precision_at(counts, rank)
+            values[f"mAP@{rank} hits only"] = metrics.average_precision_at_hits_only(counts, rank)
     for rank in _PRECISION_RANKS:
         if rank <= len(database):
-            quality[f"P@{rank}"] = _mean(metrics.precision_at_k(counts, k=rank))
+            values[f"P@{rank}"] = metrics.precision_at_k(counts, k=rank)
     radius = min(_LOOKUP_RADIUS, queries.n_bits)
-    quality[f"P@r<={radius}"] = _mean(metrics.precision_within_radius(counts, radius=radius))
-    defined = {name: value for name, value in quality.items() if not math.isnan(value)}
-    return defined, {"precision-recall": _precision_recall(counts)}
+    values[f"P@r<={radius}"] = metrics.precision_within_radius(counts, radius=radius)
+    means = {name: metrics.mean_over_queries(one) for name, one in values.items()}
+    return (
+        {name: one.mean for name, one in means.items() if one.n_used},
+        {name: one.n_undefined for name, one in means.items() if one.n_undefined},
+        {"precision-recall": _precision_recall(counts)},
+    )
 
 
 def code_health(codes: Codes) -> dict[str, float]:
@@ -104,4 +110,5 @@ def _curve_ranks(n: int) -> list[int]:
 
 
 def _mean(values: NDArray[np.float64]) -> float:
+    """Return the mean of values that are all defined, as recall of exact neighbours and bit balance always are."""
     return metrics.mean_over_queries(values).mean

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from hammingway import registry
@@ -46,15 +46,20 @@ def measure(
     data_dir : where files and local copies of data sets are.
     out : folder whose ``records.jsonl`` keeps the records; runs that are there already are not repeated.
     on_record : told of each record as soon as it is there.
+
+    Raises
+    ------
+    InvalidInputError : another evaluation is writing to ``out``.
     """
     plan.runs()  # a plan that cannot be unfolded fails here, before any data is read
     with bar("reading data"):
         data = open_data(plan.data, data_dir=data_dir)
-    with bar("exact neighbours") as progress:
-        setting = prepare(data, plan, progress=progress)
     store = None if out is None else RecordStore(Path(out) / RECORDS_NAME)
-    with bar("runs") as progress:
-        return run_plan(plan, setting, store, on_record=on_record, progress=progress)
+    with nullcontext() if store is None else store.exclusive():
+        with bar("exact neighbours") as progress:
+            setting = prepare(data, plan, progress=progress)
+        with bar("runs") as progress:
+            return run_plan(plan, setting, store, on_record=on_record, progress=progress)
 
 
 def locate(

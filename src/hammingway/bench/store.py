@@ -8,15 +8,20 @@ later report can compute what it likes from them.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import msgspec
 
+if sys.platform != "win32":
+    import fcntl
+
 from hammingway.bench.spec import RunSpec
 from hammingway.config import Config
-from hammingway.errors import FileFormatError
+from hammingway.errors import FileFormatError, InvalidInputError
 
 __all__ = ["RECORD_VERSION", "Costs", "DataFacts", "Record", "RecordStore", "read_records"]
 
@@ -80,7 +85,8 @@ class Record(Config, frozen=True, kw_only=True):
     run_id, spec : the run; ``run_id`` is the digest of ``spec``.
     status : 'measured', or 'refused' where the run is impossible; then ``reason`` says why.
     data, costs : see there; absent costs belong to a refused run.
-    quality : name to value in [0, 1], averaged over queries.
+    quality : name to value in [0, 1], averaged over the queries that have one.
+    undefined : name to how many queries have none and are left out of that mean; absent where all have one.
     curves : name to points: 'recall' (k, recall), 'precision-recall' (recall, precision).
     health : of the database's codes: balance, entropy, bucket occupancy.
     environment : hardware, threads, versions, kernel.
@@ -95,6 +101,7 @@ class Record(Config, frozen=True, kw_only=True):
     started_at: str
     reason: str = ""
     quality: dict[str, float] = msgspec.field(default_factory=dict)
+    undefined: dict[str, int] = msgspec.field(default_factory=dict)
     curves: dict[str, list[tuple[float, float]]] = msgspec.field(default_factory=dict)
     health: dict[str, float] = msgspec.field(default_factory=dict)
     costs: Costs | None = None
@@ -123,6 +130,43 @@ class RecordStore:
             if record.run_id == run_id and record.data.digest == data_digest:
                 return record
         return None
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep every other process out of the file for a while; it is made if need be, and removed if still empty.
+
+        Two evaluations at once would measure the same runs twice, and disturb each other's timings. The lock goes
+        with the process, however it ends. On Windows nothing is locked.
+
+        Raises
+        ------
+        InvalidInputError : another process holds the file.
+        """
+        made = not self.path.parent.exists()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with self.path.open("a+b") as file:
+                self._lock(file)
+                try:
+                    yield
+                finally:
+                    if not self.path.stat().st_size:
+                        self.path.unlink()
+        finally:
+            if made:
+                with suppress(OSError):  # not empty: it holds the records
+                    self.path.parent.rmdir()
+
+    def _lock(self, file: IO[bytes]) -> None:
+        if sys.platform == "win32":
+            return
+        busy = f"{self.path.parent} is in use by another evaluation; wait until it ends, or give another folder."
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InvalidInputError(busy) from error
+        if not self.path.exists() or not os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
+            raise InvalidInputError(busy)  # its holder removed it, still empty, between our opening and locking it
 
     def append(self, record: Record) -> None:
         """Write one record and flush it to disk; an unfinished last line is removed first."""

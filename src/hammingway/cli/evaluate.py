@@ -106,10 +106,10 @@ def _require_a_measurement(records: list[Record]) -> None:
 
 
 def print_table(records: list[Record], *, title: str, as_markdown: bool) -> None:
-    """Print the table, and a line for each run that was refused."""
+    """Print the table, and a line for each run that was refused and for queries that a mean leaves out."""
     from rich.console import Console
 
-    from hammingway.reports.table import markdown, refusals, rich_table
+    from hammingway.reports.table import markdown, refusals, rich_table, undefined_notes
 
     if as_markdown:
         click.echo(markdown(records), nl=False)
@@ -120,6 +120,8 @@ def print_table(records: list[Record], *, title: str, as_markdown: bool) -> None
     Console(width=max(width, console.width)).print(table)
     for sentence in refusals(records):
         click.echo(f"Not run: {sentence}")
+    for sentence in undefined_notes(records):
+        click.echo(sentence)
 
 
 def write_outputs(records: list[Record], out: Path, *, plan: PlanSpec, command: str) -> str:

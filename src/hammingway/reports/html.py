@@ -13,7 +13,7 @@ from typing import Any
 from hammingway.bench.store import Record
 from hammingway.errors import InvalidInputError, MissingExtraError
 from hammingway.reports.rows import Row, over_seeds, rows_from_records
-from hammingway.reports.table import Column, columns, refusals
+from hammingway.reports.table import Column, columns, refusals, undefined_notes
 from hammingway.storage import atomic_writer
 
 __all__ = ["write_report"]
@@ -62,10 +62,15 @@ def write_report(
 
 
 def _by_data(records: Iterable[Record]) -> list[list[Record]]:
-    """Return the records of each data set and metric; those of which nothing was measured are left out."""
-    groups: dict[tuple[str, str], list[Record]] = {}
+    """Return the records that bear comparison: of one data set, metric and way of searching.
+
+    Those of which nothing was measured are left out.
+    """
+    groups: dict[tuple[object, ...], list[Record]] = {}
     for record in records:
-        groups.setdefault((record.data.digest, record.spec.data.metric), []).append(record)
+        spec = record.spec
+        key = (record.data.digest, spec.data.metric, spec.k, spec.n_true, spec.index.label)
+        groups.setdefault(key, []).append(record)
     return [group for group in groups.values() if any(record.costs for record in group)]
 
 
@@ -82,7 +87,7 @@ def _section(records: Sequence[Record], hashers: Sequence[str], command: str | N
         "tiles": _tiles(rows, main_recall(rows, first.spec.n_true), first.data.vector_bytes),
         "panels": panels(rows, hashers=hashers, n_true=first.spec.n_true),
         "table": _table(rows, hashers),
-        "refusals": refusals(records),
+        "notes": [*(f"Not run: {sentence}" for sentence in refusals(records)), *undefined_notes(records)],
         "environment": first.environment,
         "started": min(record.started_at for record in records),
         "seeds": sorted({record.spec.seed for record in records}),

@@ -61,9 +61,11 @@ def panels(rows: Sequence[Row], *, hashers: Sequence[str], n_true: int) -> list[
 
 
 def _size_panel(rows: Sequence[Row], hashers: Sequence[str], recall: str, n_true: int) -> Panel:
+    n_sought = 1 if recall == "r1@1" else n_true
+    what = "exact neighbour that is the first result" if n_sought == 1 else "exact neighbours among as many results"
     return Panel(
         title="Recall against bytes",
-        lead=f"Share of the {n_true} exact neighbours among as many results; higher and to the left is better.",
+        lead=f"Share of the {n_sought} {what}; higher and to the left is better.",
         charts=[("", charts.metric_against_size(rows, recall, hashers=hashers))],
     )
 

@@ -12,7 +12,7 @@ from hammingway.reports.rows import Row, over_seeds, quality_names, rows_from_re
 if TYPE_CHECKING:
     import rich.table
 
-__all__ = ["Column", "columns", "markdown", "refusals", "rich_table", "summary"]
+__all__ = ["Column", "columns", "markdown", "refusals", "rich_table", "summary", "undefined_notes"]
 
 _TERMINAL_METRICS = ("r10@10", "r10@100", "mAP@all")
 _USUAL = ("r1@1", "r10@10", "r10@100", "mAP@all", "mAP@5000", "P@100", "P@r<=2")
@@ -113,7 +113,7 @@ def markdown(records: Iterable[Record], *, metrics: Sequence[str] | None = None)
     for row in rows:
         cells = [f"**{c.text(row)}**" if (row.n_bits, c.text(row)) in best[c.title] else c.text(row) for c in shown]
         lines.append("| " + " | ".join(cells) + " |")
-    notes = [f"Not run: {note}" for note in refusals(records)]
+    notes = [*(f"Not run: {note}" for note in refusals(records)), *undefined_notes(records)]
     return "\n".join(lines + [line for note in notes for line in ("", note)]) + "\n"
 
 
@@ -123,6 +123,19 @@ def refusals(records: Iterable[Record]) -> list[str]:
         f"{record.spec.hasher.label} at {record.spec.n_bits} bits: {record.reason.rstrip('.')}."
         for record in records
         if record.status == "refused"
+    ]
+
+
+def undefined_notes(records: Iterable[Record]) -> list[str]:
+    """Return a sentence for each number of queries that metrics leave out of their mean, having no value for them."""
+    names: dict[tuple[int, int], dict[str, None]] = {}
+    for record in records:
+        for name, n_undefined in record.undefined.items():
+            names.setdefault((n_undefined, record.data.n_queries), {})[name] = None
+    return [
+        f"{', '.join(undefined)}: {n_undefined} of {n_queries} queries have no relevant item in the database and are "
+        "left out of the mean."
+        for (n_undefined, n_queries), undefined in names.items()
     ]
 
 
@@ -144,6 +157,7 @@ def summary(record: Record) -> dict[str, Any]:
     return base | {
         "code_bytes": row.code_bytes,
         "quality": row.quality,
+        "undefined": record.undefined,
         "health": row.health,
         "fit_seconds": row.fit_seconds,
         "encoded_per_second": row.encode_rate,

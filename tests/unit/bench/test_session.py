@@ -1,4 +1,4 @@
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
@@ -6,7 +6,8 @@ import pytest
 from hammingway import registry
 from hammingway.bench.session import DEMO_PLAN, locate, measure
 from hammingway.bench.spec import Component, DataSpec, PlanSpec
-from hammingway.errors import ConfigError
+from hammingway.bench.store import RecordStore
+from hammingway.errors import ConfigError, InvalidInputError
 
 
 def test_the_demo_runs_every_hasher_of_the_package():
@@ -51,3 +52,13 @@ def test_a_typed_path_is_named_by_its_own_folder(tmp_path, monkeypatch):
     assert locate("sub/x.npy", "y.npy", None) == ("x.npy", "../y.npy", tmp_path / "sub")
     assert locate("digits", None, None) == ("digits", None, None)
     assert locate("x.npy", None, "sub") == ("x.npy", None, "sub")
+
+
+def test_two_evaluations_do_not_share_a_folder(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32))
+    plan = PlanSpec(data=DataSpec(dataset="x.npy", n_queries=10), hashers=(Component(name="lsh"),), n_bits=(8,))
+    arguments = {"bar": lambda label: nullcontext(print), "data_dir": tmp_path, "out": tmp_path / "out"}
+    with RecordStore(tmp_path / "out" / "records.jsonl").exclusive():
+        with pytest.raises(InvalidInputError, match="in use by another evaluation"):
+            measure(plan, **arguments)
+    assert len(measure(plan, **arguments)) == 1

@@ -2,6 +2,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 
 from hammingway.errors import InvalidInputError
@@ -124,3 +125,15 @@ def test_where_all_codes_are_distinct_the_latency_is_shown_instead(page, record)
     texts = page([record(health={"distinct share": 0.99}), record("lsh", health={"distinct share": 1.0})]).texts
     assert "One query against bits" in texts
     assert "Distinct codes against bits" not in texts
+
+
+def test_runs_of_differing_searches_are_not_compared(page, record):
+    other = record("lsh", quality={"r1@1": 0.4, "r10@5": 0.5})
+    spec = msgspec.structs.replace(other.spec, k=5)
+    text = page([record("itq"), msgspec.structs.replace(other, spec=spec, run_id=spec.run_id)])
+    assert sum(tag == "section" for tag, _ in text.elements) == 2
+
+
+def test_queries_left_out_of_a_mean_are_told(page, record):
+    text = " ".join(page([record(undefined={"mAP@all": 3})]).texts)
+    assert "mAP@all: 3 of 10 queries have no relevant item in the database" in text

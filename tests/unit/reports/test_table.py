@@ -3,7 +3,7 @@ import json
 
 from rich.console import Console
 
-from hammingway.reports.table import markdown, refusals, rich_table, summary
+from hammingway.reports.table import markdown, refusals, rich_table, summary, undefined_notes
 
 
 def rendered(table, width=80):
@@ -70,3 +70,18 @@ def test_a_summary_is_json_with_the_run_and_its_numbers(record, refused):
     assert flat["quality"]["mAP@all"] == 0.7
     assert flat["index_bytes"] == 2048
     assert summary(refused())["reason"] == "too many bits for 64 features"
+
+
+def test_queries_left_out_of_a_mean_are_told(record):
+    records = [record("lsh", undefined={"mAP@all": 3, "P@10": 1}), record("itq", undefined={"mAP@all": 3})]
+    n_queries = records[0].data.n_queries
+    assert undefined_notes(records) == [
+        f"{name}: {n} of {n_queries} queries have no relevant item in the database and are left out of the mean."
+        for name, n in (("mAP@all", 3), ("P@10", 1))
+    ]
+    assert markdown(records).endswith(undefined_notes(records)[1] + "\n")
+    assert summary(records[0])["undefined"] == {"mAP@all": 3, "P@10": 1}
+
+
+def test_a_title_in_brackets_is_no_markup(record):
+    assert "a[/b] :cat:" in rendered(rich_table([record()], title="a[/b] :cat:"))
