@@ -140,6 +140,8 @@ class Codes:
         n_bits : bits a code; all bits of the bytes if not given.
         """
         packed = np.asarray(ubinary)
+        if packed.dtype == np.int8:
+            raise InvalidInputError("ubinary codes are uint8; got int8, which is precision 'binary': use from_binary.")
         if packed.ndim != 2 or packed.dtype != np.uint8:
             raise ShapeError(
                 f"ubinary codes must be a uint8 array of shape (n, n_bytes); got {packed.dtype} {packed.shape}."

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 
 import click
@@ -57,4 +60,13 @@ def _section(title: str, entries: Iterable[tuple[str, str]]) -> Iterator[str]:
     entries = list(entries)
     width = max((len(name) for name, _ in entries), default=0)
     yield f"{title}:"
-    yield from (f"  {name:<{width}}  {line}".rstrip() for name, line in entries)
+    for name, line in entries:
+        yield from _folded(f"  {name:<{width}}  {line}".rstrip(), indent=width + 4)
+
+
+def _folded(line: str, *, indent: int) -> list[str]:
+    """Return ``line`` as a terminal can show it; a file or pipe gets it whole, for grep."""
+    if not sys.stdout.isatty():
+        return [line]
+    columns = max(shutil.get_terminal_size().columns, indent + 20)
+    return textwrap.wrap(line, columns, subsequent_indent=" " * indent)

@@ -27,22 +27,31 @@ def summaries(kind: str) -> dict[str, str]:
 def summary(entry: EntryPoint) -> str:
     """Return the first line of the docstring of what ``entry`` points at, or "" where there is none.
 
-    For an object, such as a data set, it is the first line of its module's.
+    For an object, such as a data set, it is the string below its assignment, or else its module's docstring.
     """
     source = _source_file(entry.module)
     if source is None:
         return ""
     module = ast.parse(source.read_bytes())
-    for node in module.body:
+    for node, following in zip(module.body, [*module.body[1:], None], strict=True):
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == entry.attr:
             return _first_line(ast.get_docstring(node))
         if isinstance(node, ast.Assign) and entry.attr in {getattr(target, "id", "") for target in node.targets}:
-            return _first_line(ast.get_docstring(module))
+            return _first_line(_string(following) or ast.get_docstring(module))
     return ""
 
 
+def _string(node: ast.stmt | None) -> str | None:
+    """Return the text of a statement that is nothing but a string."""
+    match node:
+        case ast.Expr(value=ast.Constant(value=str(text))):
+            return text
+    return None
+
+
 def _first_line(docstring: str | None) -> str:
-    return (docstring or "").strip().partition("\n")[0]
+    """Return the first line, without the marks of reStructuredText, which a terminal does not render."""
+    return (docstring or "").strip().partition("\n")[0].replace("``", "").replace("**", "")
 
 
 def _source_file(module: str) -> Path | None:

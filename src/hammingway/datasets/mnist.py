@@ -160,6 +160,8 @@ MNIST = _data_set(
         ),
     )
 )
+"""MNIST: 70,000 handwritten digits of 28 x 28 grey pixels, ten classes."""
+
 FASHION_MNIST = _data_set(
     _Home(
         name="fashion-mnist",
@@ -177,3 +179,4 @@ FASHION_MNIST = _data_set(
         ),
     )
 )
+"""Fashion-MNIST: 70,000 images of clothes of 28 x 28 grey pixels, ten classes."""

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from hammingway import registry
-from hammingway.cli.list_names import FORMATS, KINDS
+from hammingway.cli.list_names import FORMATS, KINDS, _folded
 from hammingway.datasets.formats import FORMAT_NAMES
 
 
@@ -33,6 +33,18 @@ def test_text_has_a_name_and_its_line(run):
     assert lines[0] == "hashers:"
     assert [line.split()[0] for line in lines[1:]] == registry.names("hashers")
     assert all(len(line.split()) > 3 for line in lines[1:])
+
+
+@pytest.mark.parametrize("columns", [80, 10])
+def test_terminal_gets_lines_folded_beside_the_names(monkeypatch, columns):
+    line = "  name  one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    folded = _folded(line, indent=8)
+    assert len(folded) > 1
+    assert all(len(part) <= max(columns, 28) for part in folded)
+    assert all(part.startswith(" " * 8) for part in folded[1:])
+    assert " ".join(part.strip() for part in folded) == line.strip()
 
 
 def test_unknown_kind_is_refused_with_the_known_ones(refused):

@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint
 
 from hammingway import ITQ
 from hammingway.cli.summaries import summaries, summary
+from hammingway.registry import KINDS
 
 
 def test_line_is_the_first_of_the_docstring():
@@ -29,6 +30,17 @@ def test_function_of_a_module_is_summarised():
 
 def test_object_is_summarised_by_its_module():
     assert "digits" in summaries("datasets")["digits"]
+
+
+def test_object_with_a_string_of_its_own_is_summarised_by_that():
+    lines = summaries("datasets")
+    assert lines["mnist"].startswith("MNIST: ")
+    assert lines["fashion-mnist"].startswith("Fashion-MNIST: ")
+
+
+def test_lines_hold_no_marks_of_restructuredtext():
+    lines = [line for kind in KINDS for line in summaries(kind).values()]
+    assert [line for line in lines if "``" in line or "**" in line] == []
 
 
 def test_what_has_no_source_has_an_empty_line():
