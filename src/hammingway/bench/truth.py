@@ -24,7 +24,7 @@ MetricName = Literal["euclidean", "cosine", "inner-product"]
 _PRODUCT_BYTES = 64 * 2**20
 _QUERY_ROWS = 1024
 _PAIR_ELEMENTS = 2**22
-_LARGEST = {"float32": 1e16, "float64": 1e150}  # squared and summed, they still do not overflow
+_LARGEST = 1e16  # squared and summed, they still do not overflow in float32
 
 
 def exact_neighbors(
@@ -41,7 +41,8 @@ def exact_neighbors(
     Parameters
     ----------
     queries : float or integer (n_queries, d).
-    database : float or integer (n, d); a memory map is read once, a chunk at a time.
+    database : float or integer (n, d); a memory map is read once, a chunk at a time. Values below 1e16; where
+        'euclidean' differences are under 1e-154, their squares count as 0.
     k : neighbours a query, 1 to n.
     metric : 'euclidean'; 'cosine' (the distance is 1 - cosine; a zero vector has cosine 0 with
         everything); 'inner-product' (the distance is the negative product, so that smaller is nearer).
@@ -68,13 +69,13 @@ def exact_neighbors(
     _check_arguments(queries, database, k, metric)
     working = _working_dtype(queries, database)
     blocks = [
-        _Search.begin(_finite(queries[rows], working, "queries"), k, metric)
+        _Search.begin(_prepared(queries[rows], working, metric, "queries"), k, metric)
         for rows in row_chunks(len(queries), _QUERY_ROWS)
     ]
     if chunk_rows is None:
         chunk_rows = max(1024, _PRODUCT_BYTES // (4 * min(max(len(queries), 1), _QUERY_ROWS)))
     for rows in row_chunks(len(database), chunk_rows, progress):
-        chunk = _finite(database[rows], working, "database")
+        chunk = _prepared(database[rows], working, metric, "database")
         for block in blocks:
             block.see(chunk, rows.start)
     if not blocks:
@@ -225,12 +226,23 @@ def _working_dtype(queries: NDArray[Any], database: NDArray[Any]) -> np.dtype[np
     return np.dtype(np.float32 if exact else np.float64)
 
 
+def _prepared(
+    vectors: NDArray[Any], dtype: np.dtype[np.floating[Any]], metric: MetricName, what: str
+) -> NDArray[np.floating[Any]]:
+    vectors = _finite(vectors, dtype, what)
+    if metric != "cosine" or not vectors.size:
+        return vectors
+    # No cosine depends on a row's scale, but the squares of tiny values would underflow.
+    _, exponents = np.frexp(np.abs(vectors).max(axis=1, keepdims=True))
+    return cast("NDArray[np.floating[Any]]", np.ldexp(vectors, -exponents))
+
+
 def _finite(vectors: NDArray[Any], dtype: np.dtype[np.floating[Any]], what: str) -> NDArray[np.floating[Any]]:
     vectors = np.ascontiguousarray(vectors, dtype)
     # Written so that NaN fails too: every comparison with NaN is false.
-    if not np.all(np.abs(vectors) < _LARGEST[dtype.name]):
+    if not np.all(np.abs(vectors) < _LARGEST):
         raise InvalidInputError(
-            f"{what} hold NaN, infinity or a value of {_LARGEST[dtype.name]:g} or more; remove or rescale those rows."
+            f"{what} hold NaN, infinity or a value of {_LARGEST:g} or more; remove or rescale those rows."
         )
     return vectors
 

@@ -130,3 +130,20 @@ def test_widths_that_differ_are_refused(vectors):
 def test_an_unknown_metric_is_refused(vectors):
     with pytest.raises(InvalidInputError, match="euclidean, cosine, inner-product"):
         exact_neighbors(*vectors, 3, metric="manhattan")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_cosine_does_not_depend_on_the_scale_of_a_row(vectors, dtype):
+    queries, database = (array.astype(dtype) for array in vectors)
+    expected = exact_neighbors(queries, database, 20, metric="cosine")
+    powers = np.random.default_rng(0).integers(-100 if dtype == np.float32 else -900, 50, len(database))
+    scaled = np.ldexp(database, powers[:, np.newaxis].astype(np.int32))
+    found = exact_neighbors(np.ldexp(queries, np.int32(-80)), scaled, 20, metric="cosine")
+    assert_array_equal(found[0], expected[0])
+    assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_values_whose_distances_would_overflow_are_refused(vectors, dtype):
+    with pytest.raises(InvalidInputError, match="rescale"):
+        exact_neighbors(vectors[0], np.full((5, 33), 2e16).astype(dtype), 2)
