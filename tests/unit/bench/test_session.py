@@ -58,7 +58,7 @@ def test_two_evaluations_do_not_share_a_folder(tmp_path):
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32))
     plan = PlanSpec(data=DataSpec(dataset="x.npy", n_queries=10), hashers=(Component(name="lsh"),), n_bits=(8,))
     arguments = {"bar": lambda label: nullcontext(print), "data_dir": tmp_path, "out": tmp_path / "out"}
-    with RecordStore(tmp_path / "out" / "records.jsonl").exclusive():
-        with pytest.raises(InvalidInputError, match="in use by another evaluation"):
-            measure(plan, **arguments)
+    busy = pytest.raises(InvalidInputError, match="in use by another evaluation")
+    with RecordStore(tmp_path / "out" / "records.jsonl").exclusive(), busy:
+        measure(plan, **arguments)
     assert len(measure(plan, **arguments)) == 1
