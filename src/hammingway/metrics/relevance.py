@@ -43,6 +43,8 @@ class SameLabel:
     bytes_a_pair = 0
 
     def __init__(self, query_labels: NDArray[np.generic], database_labels: NDArray[np.generic]) -> None:
+        if np.result_type(query_labels, database_labels).kind == "f":  # int64 and uint64 have no common integer type
+            query_labels, database_labels = query_labels.astype(object), database_labels.astype(object)
         _, joint = np.unique(np.concatenate([query_labels, database_labels]), return_inverse=True)
         self.query_classes, self.database_classes = np.split(joint, [len(query_labels)])
         self.order: NDArray[np.intp] | None = np.argsort(self.database_classes, kind="stable")
@@ -135,6 +137,11 @@ def _labels(
             f"got label arrays of shapes {query.shape} and {database.shape}."
         )
     if query.ndim == database.ndim == 1:
+        if query.size and database.size and _text_kind(query) != _text_kind(database):
+            raise InvalidInputError(
+                f"labels of queries and database must both be integers or both strings; got {query.dtype} and "
+                f"{database.dtype}. Convert one of them."
+            )
         return SameLabel(_class_ids(query), _class_ids(database))
     if query.ndim == database.ndim == 2 and query.shape[1] == database.shape[1] > 1:
         return SharedLabel(_indicator(query), _indicator(database))
@@ -142,6 +149,11 @@ def _labels(
         "labels must be class ids (n,) on both sides, or 0/1 indicators (n, n_classes > 1) on both sides; "
         f"got shapes {query.shape} and {database.shape}. Flatten a single column of class ids."
     )
+
+
+def _text_kind(labels: NDArray[np.generic]) -> str | None:
+    """Return "S" for bytes, "U" for strings, and None for labels that are no text."""
+    return labels.dtype.kind if labels.dtype.kind in "SU" else None
 
 
 def _class_ids(labels: NDArray[np.generic]) -> NDArray[np.generic]:

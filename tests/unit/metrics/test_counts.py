@@ -191,3 +191,21 @@ def test_counts_can_be_selected_by_query():
     counts = DistanceCounts(np.array([[1, 0], [0, 2], [0, 0]]), np.array([[1, 1], [1, 2], [3, 0]]))
     assert len(counts[1:]) == 2 and counts[counts.n_relevant > 1].n_relevant.tolist() == [2]
     assert counts.n_items.tolist() == [2, 3, 3] and counts.n_queries_without_relevant == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(np.array([1]), np.array(["1"])), (np.array([b"a"]), np.array(["a"])), ([True], ["True"])]
+)
+def test_numbers_and_texts_are_never_taken_for_the_same_label(one, other):
+    code = Codes.from_bits([[0]])
+    for labels in ((one, other), (other, one)):
+        with pytest.raises(InvalidInputError, match="both be integers or both strings"):
+            distance_counts(code, code, labels)
+
+
+@pytest.mark.parametrize(("one", "other"), [(2**53 + 1, 2**53), (-1, 2**64 - 1), (2**62 + 1, 2**62)])
+def test_signed_and_unsigned_labels_are_compared_exactly(one, other):
+    code = Codes.from_bits([[0], [0]])
+    labels = np.array([one, 7], np.int64), np.array([other, 7], np.uint64)
+    assert distance_counts(code, code, labels).relevant.tolist() == [[0, 0], [1, 0]]
+    assert distance_counts(code, code, labels[::-1]).relevant.tolist() == [[0, 0], [1, 0]]
