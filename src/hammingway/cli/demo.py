@@ -11,7 +11,7 @@ from hammingway.cli.progress_bar import progress_bar
 __all__ = ["command"]
 
 
-@click.command()
+@click.command(short_help="Measure every classic hasher on handwritten digits.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -30,8 +30,7 @@ def command(out: Path) -> None:
     click.echo("Fitting seven hashers at four widths on handwritten digits, and searching their codes.\n")
     records = measure(DEMO_PLAN, bar=progress_bar, out=out)
     print_table(records, title=DEMO_PLAN.title, as_markdown=False)
-    click.echo("\nr10@10: share of the 10 exact neighbours among 10 results. mAP@all: ranking by class label.")
-    click.echo("Marked: the best of its width.\n")
+    click.echo()
     click.echo(write_outputs(records, out, plan=DEMO_PLAN, command="hammingway demo"))
     click.echo("Next, your own vectors: hammingway evaluate vectors.npy --hasher itq,lsh --bits 64,128 --out results")
     click.echo("More: hammingway list, hammingway --help.")

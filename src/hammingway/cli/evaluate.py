@@ -106,10 +106,10 @@ def _require_a_measurement(records: list[Record]) -> None:
 
 
 def print_table(records: list[Record], *, title: str, as_markdown: bool) -> None:
-    """Print the table, and a line for each run that was refused and for queries that a mean leaves out."""
+    """Print the table, what it shows, and a line for each run refused and for queries that a mean leaves out."""
     from rich.console import Console
 
-    from hammingway.reports.table import markdown, refusals, rich_table, undefined_notes
+    from hammingway.reports.table import legend, markdown, refusals, rich_table, undefined_notes
 
     if as_markdown:
         click.echo(markdown(records), nl=False)
@@ -118,6 +118,8 @@ def print_table(records: list[Record], *, title: str, as_markdown: bool) -> None
     # A narrow terminal wraps the lines; cutting them to its width would cut digits off the figures.
     width = console.measure(table, options=console.options.update(max_width=_WIDEST)).maximum
     Console(width=max(width, console.width)).print(table)
+    best = ["Bold: the best of its width."] if console.color_system else []
+    click.echo("\n" + "\n".join([*legend(records), *best]))
     for sentence in refusals(records):
         click.echo(f"Not run: {sentence}")
     for sentence in undefined_notes(records):

@@ -13,13 +13,12 @@ from typing import Any
 from hammingway.bench.store import Record
 from hammingway.errors import InvalidInputError, MissingExtraError
 from hammingway.reports.rows import Row, over_seeds, rows_from_records
-from hammingway.reports.table import Column, columns, refusals, undefined_notes
+from hammingway.reports.table import METRIC_WORDS, Column, columns, refusals, undefined_notes
 from hammingway.storage import atomic_writer
 
 __all__ = ["write_report"]
 
 _TEMPLATE = "report.html.j2"
-_METRIC_WORDS = {"euclidean": "Euclidean distance", "cosine": "cosine similarity", "inner-product": "inner product"}
 _EXPOSED = "window.vegaEmbed = vegaEmbed;"
 
 
@@ -83,7 +82,7 @@ def _section(records: Sequence[Record], hashers: Sequence[str], command: str | N
         "name": first.spec.data.dataset,
         "facts": first.data,
         "spec": first.spec,
-        "metric": _METRIC_WORDS[first.spec.data.metric],
+        "metric": METRIC_WORDS[first.spec.data.metric],
         "tiles": _tiles(rows, main_recall(rows, first.spec.n_true), first.data.vector_bytes),
         "panels": panels(rows, hashers=hashers, n_true=first.spec.n_true),
         "table": _table(rows, hashers),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,20 @@ from hammingway.reports.rows import Row, over_seeds, quality_names, rows_from_re
 if TYPE_CHECKING:
     import rich.table
 
-__all__ = ["Column", "columns", "markdown", "refusals", "rich_table", "summary", "undefined_notes"]
+__all__ = [
+    "METRIC_WORDS",
+    "Column",
+    "columns",
+    "legend",
+    "markdown",
+    "refusals",
+    "rich_table",
+    "summary",
+    "undefined_notes",
+]
+
+METRIC_WORDS = {"euclidean": "Euclidean distance", "cosine": "cosine similarity", "inner-product": "inner product"}
+"""What exact neighbours are nearest by, as a reader calls it."""
 
 _TERMINAL_METRICS = ("r10@10", "r10@100", "mAP@all")
 _USUAL = ("r1@1", "r10@10", "r10@100", "mAP@all", "mAP@5000", "P@100", "P@r<=2")
@@ -115,6 +129,22 @@ def markdown(records: Iterable[Record], *, metrics: Sequence[str] | None = None)
         lines.append("| " + " | ".join(cells) + " |")
     notes = [*(f"Not run: {note}" for note in refusals(records)), *undefined_notes(records)]
     return "\n".join(lines + [line for note in notes for line in ("", note)]) + "\n"
+
+
+def legend(records: Iterable[Record]) -> list[str]:
+    """Return what the terminal's table was measured on, a line a data set, and what its metrics say."""
+    measured = [record for record in records if record.costs is not None]
+    sizes = {
+        f"{record.data.n_database:,} vectors of {record.data.d} dimensions, {record.data.n_queries:,} queries; "
+        f"exact neighbours by {METRIC_WORDS[record.spec.data.metric]}."
+        for record in measured
+    }
+    names = [name for name in _TERMINAL_METRICS if any(name in record.quality for record in measured)]
+    recalls = [match for name in names if (match := re.fullmatch(r"r(\d+)@(\d+)", name))]
+    meanings = [f"{each[0]}: share of the {each[1]} exact neighbours among {each[2]} results." for each in recalls]
+    if "mAP@all" in names:
+        meanings.append("mAP@all: mean average precision of the whole ranking by class label.")
+    return [*sorted(sizes), *meanings]
 
 
 def refusals(records: Iterable[Record]) -> list[str]:

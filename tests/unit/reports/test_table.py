@@ -3,7 +3,7 @@ import json
 
 from rich.console import Console
 
-from hammingway.reports.table import markdown, refusals, rich_table, summary, undefined_notes
+from hammingway.reports.table import legend, markdown, refusals, rich_table, summary, undefined_notes
 
 
 def rendered(table, width=80):
@@ -70,6 +70,23 @@ def test_a_summary_is_json_with_the_run_and_its_numbers(record, refused):
     assert flat["quality"]["mAP@all"] == 0.7
     assert flat["index_bytes"] == 2048
     assert summary(refused())["reason"] == "too many bits for 64 features"
+
+
+def test_the_legend_tells_what_was_measured_on_and_what_the_columns_mean(record):
+    assert legend([record(metric="cosine"), record(n_bits=64, metric="cosine")]) == [
+        "1,000 vectors of 64 dimensions, 10 queries; exact neighbours by cosine similarity.",
+        "r10@10: share of the 10 exact neighbours among 10 results.",
+        "r10@100: share of the 10 exact neighbours among 100 results.",
+        "mAP@all: mean average precision of the whole ranking by class label.",
+    ]
+
+
+def test_the_legend_explains_only_what_the_table_shows(record, refused):
+    text = "".join(legend([record(quality={"r10@10": 0.5}), refused()]))
+    assert "r10@10:" in text
+    assert "r10@100" not in text
+    assert "mAP" not in text
+    assert legend([refused()]) == []
 
 
 def test_queries_left_out_of_a_mean_are_told(record):
