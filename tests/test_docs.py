@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[1]
 CODES_PAGE = "docs/howto/read-codes-of-others.md"
 PLUGIN_PAGE = "docs/howto/write-a-hasher.md"
 PYTHON_PAGES = ["README.md", "docs/tutorial/first-search.md", "docs/howto/use-with-scikit-learn.md", CODES_PAGE]
-SHELL_PAGES = ["README.md", "docs/howto/search-a-file.md"]
+FILE_PAGE = "docs/howto/search-a-file.md"
+SHELL_PAGES = ["README.md", FILE_PAGE]
 
 
 def fenced(page: str, language: str) -> list[str]:
@@ -75,8 +76,11 @@ def folder_of_a_user(tmp_path):
 
 
 @pytest.mark.parametrize("page", SHELL_PAGES)
-def test_shell_commands_of_a_page_succeed(page, folder_of_a_user):
+def test_shell_commands_of_a_page_succeed(page, folder_of_a_user, monkeypatch):
     run_shell(commands(page), folder_of_a_user)
+    if page == FILE_PAGE:  # its Python reads what its commands wrote
+        monkeypatch.chdir(folder_of_a_user)
+        run_python(page)
 
 
 def test_the_plugin_of_its_page_is_listed_measured_and_keeps_the_contract(tmp_path):
