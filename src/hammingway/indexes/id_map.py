@@ -57,9 +57,11 @@ class IdMap:
         stored = self.stored
         if stored is None:
             return np.where(ids < self.n_slots, ids, -1)
-        # Threads may look up at once: each builds the same table, and the last one stays.
-        table = self._table if self._table is not None else SlotTable(stored)
-        self._table = table
+        # Threads may look up at once: each builds the same table, and the last one stays; out of date, if
+        # it was begun before an append and finished after.
+        table = self._table
+        if table is None or table.n_slots != len(stored):
+            self._table = table = SlotTable(stored)
         return table.find(ids, stored)
 
     def continues(self, ids: NDArray[np.int64]) -> bool:

@@ -20,6 +20,10 @@ class SlotTable:
     Parameters
     ----------
     ids : int64 (n_slots,), distinct where >= 0; entries are made for those.
+
+    Attributes
+    ----------
+    n_slots : slots that were looked at; a table of fewer than there are is out of date.
     """
 
     def __init__(self, ids: NDArray[np.int64]) -> None:
@@ -33,10 +37,11 @@ class SlotTable:
     def insert(self, ids: NDArray[np.int64], first_slot: int) -> None:
         """Make entries for the slots from ``first_slot`` to the end of ``ids``, not in the table yet."""
         n_new = len(ids) - first_slot
-        if 2 * (self._n_entries + n_new) > len(self._places):
+        if self.n_slots != first_slot or 2 * (self._n_entries + n_new) > len(self._places):
             self._rebuild(ids, room_for=len(ids))
         else:
             self._place(np.arange(first_slot, len(ids)), ids)
+            self.n_slots = len(ids)
 
     def find(self, keys: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the slot of each key, int64 (len(keys),); -1 where there is none."""
@@ -59,6 +64,7 @@ class SlotTable:
         self._places = np.full(1 << self._n_places_log2, _EMPTY, np.int64)
         self._n_entries = 0
         self._place(slots, ids)
+        self.n_slots = len(ids)
 
     def _place(self, slots: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
         self._n_entries += len(slots)

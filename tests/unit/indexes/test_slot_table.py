@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from hammingway.indexes.id_map import IdMap
 from hammingway.indexes.slot_table import SlotTable
 
 
@@ -62,3 +63,21 @@ def test_table_stays_at_most_half_full_and_grows_geometrically():
         assert (table._places >= 0).sum() == n + 10
         assert 2 * (n + 10) <= len(table._places)
     assert len(sizes) < 12
+
+
+def test_an_outdated_table_is_completed_by_the_next_insert():
+    ids = np.arange(6, dtype=np.int64) * 5
+    table = SlotTable(ids[:2])
+    table.insert(ids, 4)
+    assert (table.n_slots, table.find(ids, ids).tolist()) == (6, list(range(6)))
+
+
+@pytest.mark.parametrize("then", ["find", "append"])
+def test_a_table_that_a_reader_finishes_after_an_append_is_not_kept(then):
+    id_map = IdMap(2, ids=np.array([9, 8], np.int64), next_id=10)
+    outdated = SlotTable(id_map.stored)
+    id_map.append(2, np.array([3, 4], np.int64))
+    id_map._table = outdated  # what a thread does that began to look up before the append
+    if then == "append":
+        id_map.append(1, np.array([7], np.int64))
+    assert id_map.find(np.array([9, 8, 3, 4, 1], np.int64)).tolist() == [0, 1, 2, 3, -1]
