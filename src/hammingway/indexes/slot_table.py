@@ -26,6 +26,8 @@ class SlotTable:
     n_slots : slots that were looked at; a table of fewer than there are is out of date.
     """
 
+    n_slots: int
+
     def __init__(self, ids: NDArray[np.int64]) -> None:
         self._rebuild(ids, room_for=0)
 
