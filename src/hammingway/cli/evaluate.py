@@ -52,7 +52,7 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
     help="Bits a code, with commas.",
 )
 @click.option("--labels", metavar="FILE", help="One class number a row of DATA: adds mAP and precision.")
-@click.option("--queries", "n_queries", type=COUNT, default=1000, help="Rows of a file held out.")
+@click.option("--queries", "n_queries", metavar="N", type=COUNT, default=1000, help="Rows of a file held out.")
 @seed_option
 @click.option("-k", "--k", metavar="N", type=COUNT, default=100, help="Results a query.")
 @click.option(
@@ -63,7 +63,7 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
 )
 @click.option("--protocol", metavar="NAME", help="Split of a named data set; its default if not given.")
 @key_option
-@click.option("--repeats", type=COUNT, default=5, help="Times each search is timed; all are kept.")
+@click.option("--repeats", metavar="N", type=COUNT, default=5, help="Times each search is timed; all are kept.")
 @click.option(
     "--plan", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML plan, instead of DATA."
 )
