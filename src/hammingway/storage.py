@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import re
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,17 +34,16 @@ _HEADER_KEY = "hammingway"
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path beside ``path``; on success it becomes ``path``, on any exception it is removed."""
     final = Path(path)
-    descriptor, name = tempfile.mkstemp(dir=final.parent, prefix=f".{final.name}.", suffix=".part")
-    os.close(descriptor)
-    temporary = Path(name)
+    temporary = final.with_name(f".{final.name}.{secrets.token_hex(8)}.part")
     try:
+        # Made here, so that Ctrl-C between making and removing it leaves nothing, and by the umask's permissions.
+        _make(temporary, final)
         yield temporary
-        _give_usual_permissions(temporary)
         _flush_to_disk(temporary)
         temporary.replace(final)
         _flush_to_disk(final.parent)
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # it was renamed, or never made; the error on its way says why
             temporary.unlink()
 
 
@@ -180,11 +179,12 @@ def _check_kind(envelope: Mapping[str, Any], kind: str, path: str | os.PathLike[
         )
 
 
-def _give_usual_permissions(path: Path) -> None:
-    """Replace mkstemp's owner-only permissions by what the process's umask allows."""
-    umask = os.umask(0)
-    os.umask(umask)
-    path.chmod(0o666 & ~umask)
+def _make(temporary: Path, final: Path) -> None:
+    """Make the temporary file; an error names the file that was asked for."""
+    try:
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(final)) from error
 
 
 def _flush_to_disk(path: Path) -> None:

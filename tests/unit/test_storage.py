@@ -193,7 +193,7 @@ def test_interrupted_write_leaves_what_was_there(tmp_path, interruption, before)
     assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == ([("file", before)] if before else [])
 
 
-@pytest.mark.parametrize("step", ["save_file", "_flush_to_disk", "_give_usual_permissions"])
+@pytest.mark.parametrize("step", ["save_file", "_flush_to_disk", "_make"])
 def test_failure_at_any_step_of_writing_leaves_the_old_file(tmp_path, monkeypatch, step):
     path = tmp_path / "file"
     write_arrays(path, SMALL, kind="x", header={"age": "old"})
@@ -236,3 +236,21 @@ def test_digest_depends_on_dtype_shape_and_content():
     assert len({digest(array) for array in variants}) == len(variants)
     table = np.arange(12).reshape(3, 4)
     assert digest(table.T) == digest(np.ascontiguousarray(table.T))
+
+
+def test_an_error_names_the_file_that_was_asked_for(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught, atomic_path(tmp_path / "absent" / "file"):
+        pass
+    assert caught.value.filename == str(tmp_path / "absent" / "file")
+
+
+def test_an_interruption_while_the_file_is_made_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(descriptor):
+        close(descriptor)
+        raise KeyboardInterrupt
+
+    close = os.close
+    monkeypatch.setattr(os, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt), atomic_path(tmp_path / "file"):
+        pass
+    assert list(tmp_path.iterdir()) == []

@@ -77,6 +77,8 @@ class OutputFile(click.Path):
             )
         if not path.parent.is_dir():
             self.fail(f"the folder {str(path.parent)!r} does not exist; create it first.", param, ctx)
+        if not os.access(path.parent, os.W_OK):
+            self.fail(f"the folder {str(path.parent)!r} cannot be written to; choose another.", param, ctx)
         if path.exists() and not path.is_file():
             self.fail(f"{str(path)!r} is not a regular file; choose another path.", param, ctx)
         if path.exists() and not (ctx is not None and ctx.meta.get(_FORCE)):

@@ -57,7 +57,7 @@ def rows_from_records(records: Iterable[Record]) -> list[Row]:
 
 
 def over_seeds(rows: Iterable[Row]) -> list[Row]:
-    """Return one row a hasher and width: the means over its seeds.
+    """Return one row a hasher and width: the means over its seeds, of what was measured with each of them.
 
     Curves are those of the first seed.
     """
@@ -101,12 +101,18 @@ def _mean_row(group: Sequence[Row]) -> Row:
         n_runs=len(group),
         code_bytes=first.code_bytes,
         compression=first.compression,
-        quality={name: mean(row.quality[name] for row in group) for name in first.quality},
+        quality={name: mean(row.quality[name] for row in group) for name in _common(row.quality for row in group)},
         curves=first.curves,
-        health={name: mean(row.health[name] for row in group) for name in first.health},
+        health={name: mean(row.health[name] for row in group) for name in _common(row.health for row in group)},
         fit_seconds=mean(row.fit_seconds for row in group),
         encode_rate=mean(row.encode_rate for row in group),
         batch_rate=mean(row.batch_rate for row in group),
         single_ms=mean(row.single_ms for row in group),
         index_bytes=mean(row.index_bytes for row in group),
     )
+
+
+def _common(tables: Iterable[dict[str, float]]) -> list[str]:
+    """Return the names that all tables have, in the order of the first."""
+    first, *others = tables
+    return [name for name in first if all(name in other for other in others)]

@@ -126,7 +126,7 @@ def markdown(records: Iterable[Record], *, metrics: Sequence[str] | None = None)
     ]
     for row in rows:
         cells = [f"**{c.text(row)}**" if (row.n_bits, c.text(row)) in best[c.title] else c.text(row) for c in shown]
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     notes = [*(f"Not run: {note}" for note in refusals(records)), *undefined_notes(records)]
     return "\n".join(lines + [line for note in notes for line in ("", note)]) + "\n"
 

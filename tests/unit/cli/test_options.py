@@ -153,3 +153,8 @@ def test_two_outputs_cannot_be_one_file(tmp_path):
 @pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000])
 def test_values_that_json_cannot_read_stay_text(text):
     assert KeyValue().convert(f"name={text}", None, None) == ("name", text)
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert "cannot be written to; choose another." in run_writing("--out", tmp_path / "new").stderr

@@ -37,3 +37,8 @@ def test_seeds_are_averaged_and_other_parameters_kept_apart(record):
 def test_usual_metrics_come_first_and_none_is_lost(record):
     quality = {"odd": 0.1, "mAP@all": 0.2, "r10@10": 0.3}
     assert quality_names(rows_from_records([record(quality=quality)])) == ["r10@10", "mAP@all", "odd"]
+
+
+def test_a_metric_that_a_seed_lacks_has_no_mean(record):
+    rows = rows_from_records([record(seed=0), record(seed=1, quality={"r10@10": 0.1})])
+    assert over_seeds(rows)[0].quality == {"r10@10": pytest.approx(0.3)}

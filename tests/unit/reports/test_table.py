@@ -102,3 +102,8 @@ def test_queries_left_out_of_a_mean_are_told(record):
 
 def test_a_title_in_brackets_is_no_markup(record):
     assert "a[/b] :cat:" in rendered(rich_table([record()], title="a[/b] :cat:"))
+
+
+def test_a_bar_in_a_parameter_does_not_split_a_cell(record):
+    line = markdown([record("lsh", params={"a": "x|y"})], metrics=[]).splitlines()[2]
+    assert line.startswith(r"| lsh(a=x\|y) | 32 |")
