@@ -95,7 +95,9 @@ def read_arrays(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, N
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     # AttributeError: a number type that safetensors knows and NumPy does not
     except (SafetensorError, OSError, TypeError, ValueError, AttributeError) as error:
-        raise FileFormatError(f"{path} is not a readable Hammingway file: {error}.") from error
+        raise FileFormatError(
+            f"{path} is not a readable {kind} file of Hammingway ({error}); give one that Hammingway saved."
+        ) from error
     envelope = _envelope(metadata, path)
     _check_kind(envelope, kind, path)
     for name in sorted(envelope["digests"].keys() | arrays.keys()):

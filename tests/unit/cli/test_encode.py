@@ -41,7 +41,7 @@ def test_json_says_what_was_written(run, files, tmp_path):
     [
         ("absent", "vectors.npy", ["'MODEL'", "absent", "does not exist"]),
         ("itq.codes", "vectors.npy", ["itq.codes", "holds a codes", "hasher was expected"]),
-        ("vectors.npy", "vectors.npy", ["vectors.npy", "not a readable Hammingway file"]),
+        ("vectors.npy", "vectors.npy", ["vectors.npy", "not a readable hasher file of Hammingway"]),
         ("itq.model", "absent.npy", ["'DATA'", "does not exist"]),
         ("itq.model", "truncated.npy", ["truncated or damaged"]),
         ("itq.model", "wrong_width.npy", ["9 features", "24 features"]),
