@@ -106,7 +106,7 @@ def test_truncated_or_lengthened_file_is_refused(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"\0" * 64, b"\xff" * 64, b"not a file of ours, but longer than its header"])
 def test_other_content_is_refused(tmp_path, content):
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(FileFormatError, match="not a readable .* file of Hammingway"):
+    with pytest.raises(FileFormatError, match=r"not a readable .* file of Hammingway"):
         read_arrays(tmp_path / "file", kind="x")
     assert read_kind(tmp_path / "file") is None
 
