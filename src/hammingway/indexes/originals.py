@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hammingway.errors import InvalidInputError, ShapeError
 from hammingway.ids import check_code_ids, name_some
+from hammingway.indexes.file_pages import FilePages
 from hammingway.indexes.slot_table import SlotTable
 
 __all__ = ["Originals"]
@@ -61,6 +62,7 @@ class Originals:
             raise InvalidInputError(f"originals must be integers or floats; got {self.vectors.dtype}.")
         if ids is not None and rows is not None:
             raise InvalidInputError("ids and rows say the same in two ways; give one of them.")
+        self._pages = FilePages(self.vectors)
         self._scale = _factor(scale, "scale", self.vectors.shape, a_row=True)
         self._offset = _factor(offset, "offset", self.vectors.shape, a_row=False)
         self._ids = None if ids is None else check_code_ids(ids, len(self))
@@ -129,6 +131,7 @@ class Originals:
 
     def read(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the vectors of ``rows``, decoded, float64 (m, d); these rows are all that is read."""
+        self._pages.fetch(rows)
         block = self.vectors.take(rows, axis=0).astype(np.float64)
         if self._scale is not None:
             block *= self._scale[rows] if self._scale.ndim == 2 else self._scale
