@@ -16,6 +16,7 @@ CORE |= {"code_files", "ids"}
 LAYERS = {
     **dict.fromkeys(CORE, 0),
     **dict.fromkeys(["hashers", "indexes", "metrics", "datasets"], 1),
+    "collection": 2,
     **dict.fromkeys(["bench", "testing"], 3),
     "reports": 4,
     "cli": 5,  # the last to speak: it prints reports, and nobody imports it

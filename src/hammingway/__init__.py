@@ -15,6 +15,7 @@ from typing import Any
 __all__ = [
     "ITQ",
     "Codes",
+    "Collection",
     "FlatIndex",
     "Hasher",
     "Neighbors",
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Codes": "hammingway.codes",
+    "Collection": "hammingway.collection",
     "FlatIndex": "hammingway.indexes",
     "Neighbors": "hammingway.results",
     "Ranges": "hammingway.results",
