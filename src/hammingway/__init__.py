@@ -17,11 +17,14 @@ __all__ = [
     "Codes",
     "Collection",
     "FlatIndex",
+    "HammingNeighbors",
     "Hasher",
     "Neighbors",
+    "Originals",
     "PCAHash",
     "RandomHyperplanes",
     "Ranges",
+    "Reranked",
     "RotatedPCAHash",
     "Scored",
     "SignHash",
@@ -29,6 +32,7 @@ __all__ = [
     "SupervisedITQ",
     "__version__",
     "load_hasher",
+    "rerank",
 ]
 
 __version__ = "0.1.0"
@@ -37,8 +41,11 @@ _HOMES = {
     "Codes": "hammingway.codes",
     "Collection": "hammingway.collection",
     "FlatIndex": "hammingway.indexes",
+    "HammingNeighbors": "hammingway.neighbors",
     "Neighbors": "hammingway.results",
+    "Originals": "hammingway.indexes",
     "Ranges": "hammingway.results",
+    "Reranked": "hammingway.indexes",
     "Scored": "hammingway.results",
     "Hasher": "hammingway.hashers",
     "ITQ": "hammingway.hashers",
@@ -49,6 +56,7 @@ _HOMES = {
     "SpectralHash": "hammingway.hashers",
     "SupervisedITQ": "hammingway.hashers",
     "load_hasher": "hammingway.hashers",
+    "rerank": "hammingway.indexes",
 }
 
 
