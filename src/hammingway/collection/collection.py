@@ -67,7 +67,7 @@ class Collection:
     def __init__(self, session: Session, *, n_threads: int | None = None) -> None:
         self.n_threads = check_n_threads(n_threads)
         self._session = session
-        self._path = session.database.path
+        self._guard = session.guard
         self._hasher: Hasher | None = None
 
     @classmethod
@@ -149,7 +149,7 @@ class Collection:
     def __contains__(self, item_id: object) -> bool:
         """Return whether there is an item with this id."""
         with self._session.reading() as (snapshot, connection):
-            return id_keys.has(connection, snapshot, item_id, self._path)
+            return id_keys.has(connection, snapshot, item_id, self._guard)
 
     def __repr__(self) -> str:
         return f"Collection({str(self._session.folder.path)!r}, {len(self)} items of {self.n_bits} bits)"
@@ -235,7 +235,7 @@ class Collection:
         InvalidInputError : an id is not there; nothing was removed.
         """
         with self._session.changing() as change:
-            keys = distinct(id_keys.find_known(change.connection, change.snapshot, ids, self._path))
+            keys = distinct(id_keys.find_known(change.connection, change.snapshot, ids, self._guard))
             change.kill(keys)
             change.forget(keys, names=True)
         return len(keys)
@@ -248,9 +248,9 @@ class Collection:
         InvalidInputError : an id is not there.
         """
         with self._session.reading() as (snapshot, connection):
-            keys = id_keys.find_known(connection, snapshot, ids, self._path)
-            bodies = tables.bodies_of(connection, keys, self._path)
-            named = id_keys.name_keys(connection, keys, self._path) if self.id_type == "string" else keys
+            keys = id_keys.find_known(connection, snapshot, ids, self._guard)
+            bodies = tables.bodies_of(connection, keys, self._guard.path)
+            named = id_keys.name_keys(connection, keys, self._guard) if self.id_type == "string" else keys
         owners, slots = snapshot.find(keys)
         packed = np.empty((len(keys), -(-self.n_bits // 8)), np.uint8)
         vectors = _room_for_vectors(snapshot.manifest, len(keys))
@@ -288,7 +288,7 @@ class Collection:
             keys, distances = nearest(parts, codes.packed, k, n_bits=self.n_bits, n_threads=self.n_threads)
             if self.id_type == "integer":
                 return Neighbors(keys, distances)
-            return NamedNeighbors(id_keys.name_keys(connection, keys, self._path), distances)
+            return NamedNeighbors(id_keys.name_keys(connection, keys, self._guard), distances)
 
     def search_radius(
         self, queries: Codes | StoredCodes | ArrayLike, radius: int, *, where: Mapping[str, Any] | None = None
@@ -301,7 +301,7 @@ class Collection:
             keys, distances, offsets = within_radius(parts, codes.packed, radius, n_threads=self.n_threads)
             if self.id_type == "integer":
                 return Ranges(keys, distances, offsets)
-            return NamedRanges(id_keys.name_keys(connection, keys, self._path), distances, offsets)
+            return NamedRanges(id_keys.name_keys(connection, keys, self._guard), distances, offsets)
 
     def compact(self) -> None:
         """Give back the space of deleted and replaced items, and write what is recent into segments."""
@@ -356,7 +356,7 @@ class Collection:
         with self._session.changing() as change:
             if originals is not None:
                 change.update(n_features=originals.shape[1])
-            keys, named = id_keys.new_keys(change, ids, len(codes), replace=replace, path=self._path)
+            keys, named = id_keys.new_keys(change, ids, len(codes), replace=replace, guard=self._guard)
             change.insert(keys, Batch(codes.packed, originals))
             if bodies is not None:
                 change.describe(keys, bodies)
@@ -388,7 +388,7 @@ class Collection:
     def _parts(self, connection: Connection, snapshot: Snapshot, condition: Condition | None) -> Sequence[Part]:
         if condition is None:
             return snapshot.parts
-        self._session.check_metadata(connection, snapshot)
+        self._guard.check(connection, "metadata", snapshot.manifest.n_described)
         keys, inverted = tables.matching_keys(connection, condition)
         return filtered(snapshot, keys, inverted=inverted)
 

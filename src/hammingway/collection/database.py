@@ -29,6 +29,8 @@ CREATE TABLE names (key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, mark INT
 CREATE TABLE metadata (key INTEGER PRIMARY KEY, body TEXT NOT NULL, mark INTEGER NOT NULL);
 """
 _BUSY_SECONDS = 30.0
+_CACHE_KIB = 32768
+_LOG_PAGES = 2000
 _COUNTER_BYTES = 12
 _COUNTER_TRIES = 5
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -188,6 +190,8 @@ class Database:
         try:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA cell_size_check = ON")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             connection.execute("PRAGMA trusted_schema = OFF")
         except BaseException:
             connection.close()

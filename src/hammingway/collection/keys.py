@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
 
@@ -22,7 +21,7 @@ __all__ = ["Ids", "find_known", "has", "name_keys", "new_keys"]
 Ids = ArrayLike | Sequence[str]
 
 
-def find_known(connection: Connection, snapshot: Snapshot, ids: Ids, path: Path) -> NDArray[np.int64]:
+def find_known(connection: Connection, snapshot: Snapshot, ids: Ids, guard: tables.TableGuard) -> NDArray[np.int64]:
     """Return the key of each id.
 
     Raises
@@ -31,9 +30,10 @@ def find_known(connection: Connection, snapshot: Snapshot, ids: Ids, path: Path)
     """
     if snapshot.manifest.id_type == "string":
         names = check_names(ids)
-        keys = tables.keys_of_names(connection, names, path)
+        keys = tables.keys_of_names(connection, names, guard.path)
         unknown = [name for name, key in zip(names, keys.tolist(), strict=True) if key < 0]
         if unknown:
+            guard.check(connection, "names", snapshot.manifest.n_named)
             raise InvalidInputError(f"{_some_names(unknown)} not in the collection of {snapshot.manifest.n_items}.")
         return keys
     keys = check_ids(ids)
@@ -43,16 +43,23 @@ def find_known(connection: Connection, snapshot: Snapshot, ids: Ids, path: Path)
     return keys
 
 
-def has(connection: Connection, snapshot: Snapshot, item_id: object, path: Path) -> bool:
+def has(connection: Connection, snapshot: Snapshot, item_id: object, guard: tables.TableGuard) -> bool:
     """Return whether an item has this id, whatever it is."""
     if snapshot.manifest.id_type == "string":
-        return isinstance(item_id, str) and bool(tables.keys_of_names(connection, [item_id], path)[0] >= 0)
+        if not isinstance(item_id, str):
+            return False
+        known = bool(tables.keys_of_names(connection, [item_id], guard.path)[0] >= 0)
+        if not known:
+            guard.check(connection, "names", snapshot.manifest.n_named)
+        return known
     if isinstance(item_id, bool | np.bool_) or not isinstance(item_id, int | np.integer):
         return False
     return bool(0 <= item_id <= MAX_ID) and bool(snapshot.find(np.array([item_id], np.int64))[0][0] >= 0)
 
 
-def new_keys(change: Change, ids: Ids | None, n: int, *, replace: bool, path: Path) -> tuple[NDArray[np.int64], Any]:
+def new_keys(
+    change: Change, ids: Ids | None, n: int, *, replace: bool, guard: tables.TableGuard
+) -> tuple[NDArray[np.int64], Any]:
     """Return keys for ``n`` items, their present codes removed, and the ids they now have.
 
     Raises
@@ -61,7 +68,7 @@ def new_keys(change: Change, ids: Ids | None, n: int, *, replace: bool, path: Pa
     """
     manifest = change.manifest
     if manifest.id_type == "string":
-        return _new_named(change, ids, n, replace=replace, path=path)
+        return _new_named(change, ids, n, replace=replace, guard=guard)
     keys = _next_keys(manifest.next_key, n) if ids is None else check_code_ids(ids, n)
     present = keys[change.snapshot.find(keys)[0] >= 0] if ids is not None else keys[:0]
     if present.size:
@@ -73,20 +80,22 @@ def new_keys(change: Change, ids: Ids | None, n: int, *, replace: bool, path: Pa
     return keys, keys
 
 
-def name_keys(connection: Connection, keys: NDArray[np.int64], path: Path) -> NDArray[np.object_]:
+def name_keys(connection: Connection, keys: NDArray[np.int64], guard: tables.TableGuard) -> NDArray[np.object_]:
     """Return the names of keys of any shape; None for key -1."""
     wanted = np.unique(keys[keys >= 0])
-    names = tables.names_of(connection, wanted, path)
+    names = tables.names_of(connection, wanted, guard.path)
     flat = np.empty(keys.size, object)
     flat[:] = [names.get(key) for key in keys.reshape(-1).tolist()]
     return flat.reshape(keys.shape)
 
 
-def _new_named(change: Change, ids: Ids | None, n: int, *, replace: bool, path: Path) -> tuple[NDArray[np.int64], Any]:
+def _new_named(
+    change: Change, ids: Ids | None, n: int, *, replace: bool, guard: tables.TableGuard
+) -> tuple[NDArray[np.int64], Any]:
     if ids is None:
         raise InvalidInputError("this collection names its items by strings; give ids, one an item.")
     names = check_names(ids, n)
-    keys = tables.keys_of_names(change.connection, names, path)
+    keys = tables.keys_of_names(change.connection, names, guard.path)
     present, new = keys[keys >= 0], np.flatnonzero(keys < 0)
     if present.size:
         if not replace:

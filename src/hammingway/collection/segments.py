@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,14 +35,18 @@ class ArrayWriter:
         self._path, self._dtype, self._shape = path, np.dtype(dtype).newbyteorder("<"), shape
         self._digests: list[str] = []
         self._hash, self._filled, self._size = _new_hash(), 0, 0
-        self._file = path.open("xb")
         head = io.BytesIO()
         header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(head, header)
-        self._offset = len(head.getvalue())
-        self._put(memoryview(head.getvalue()))
+        self._head = head.getvalue()
 
     def __enter__(self) -> Self:
+        self._file = self._path.open("xb", buffering=0)
+        try:
+            self._put(memoryview(self._head))
+        except BaseException:
+            self._file.close()
+            raise
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -57,12 +62,12 @@ class ArrayWriter:
         """Bring the file to the disk and return what to remember of it."""
         if self._filled:
             self._close_piece()
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with self._named_errors():
+            os.fsync(self._file.fileno())
         return FileRecord(
             name=self._path.name,
             size_bytes=self._size,
-            offset=self._offset,
+            offset=len(self._head),
             dtype=self._dtype.str,
             shape=self._shape,
             digests=tuple(self._digests),
@@ -72,12 +77,24 @@ class ArrayWriter:
         while data.nbytes:
             piece = data[: DIGEST_BYTES - self._filled]
             self._hash.update(piece)
-            self._file.write(piece)
+            self._write_all(piece)
             self._filled += piece.nbytes
             self._size += piece.nbytes
             if self._filled == DIGEST_BYTES:
                 self._close_piece()
             data = data[piece.nbytes :]
+
+    def _write_all(self, data: memoryview) -> None:
+        with self._named_errors():
+            while data.nbytes:  # a nearly full disk takes a part
+                data = data[self._file.write(data) :]
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
 
     def _close_piece(self) -> None:
         self._digests.append(self._hash.hexdigest())

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from sqlite3 import Connection
 from threading import RLock
 
-from hammingway.collection import tables
 from hammingway.collection.changes import Change
 from hammingway.collection.database import Database, Folder
 from hammingway.collection.limits import LIMITS, Limits
 from hammingway.collection.loading import load_snapshot, read_manifest
 from hammingway.collection.parts import Part, Snapshot
 from hammingway.collection.segments import remove_files
+from hammingway.collection.tables import TableGuard
 from hammingway.errors import InvalidInputError
 
 __all__ = ["Session"]
@@ -33,7 +33,7 @@ class Session:
         self.folder, self._limits = folder, limits
         self.database = Database(folder, read_only=read_only)
         self._writing = RLock()
-        self._metadata_checked = False
+        self.guard = TableGuard(folder.database)
         try:
             self.snapshot = load_snapshot(self.database, folder, known={})
             if not read_only:
@@ -78,12 +78,6 @@ class Session:
                 known = {part.record.number: part for part in self.snapshot.segments if part.record is not None}
                 self.database.renew()
                 self.snapshot = load_snapshot(self.database, self.folder, known=known)
-
-    def check_metadata(self, connection: Connection, snapshot: Snapshot) -> None:
-        """Raise FileFormatError unless all metadata is as it was written; looks once."""
-        if not self._metadata_checked:
-            tables.check_table(connection, "metadata", snapshot.manifest.n_described, self.database.path)
-            self._metadata_checked = True
 
     def check_writable(self) -> None:
         """Raise InvalidInputError where the collection was opened only to read."""

@@ -17,6 +17,7 @@ from hammingway.collection.records import mark
 from hammingway.errors import FileFormatError
 
 __all__ = [
+    "TableGuard",
     "bodies_of",
     "check_row",
     "check_table",
@@ -35,7 +36,32 @@ _BY_KEY = {
     "metadata": "SELECT key, body, mark FROM metadata WHERE key IN (SELECT value FROM json_each(?))",
 }
 _ALL = {"names": "SELECT key, name, mark FROM names", "metadata": "SELECT key, body, mark FROM metadata"}
+_INTEGRITY = {"names": "PRAGMA integrity_check(names)", "metadata": "PRAGMA integrity_check(metadata)"}
 _DELETE = {"names": "DELETE FROM names WHERE key = ?", "metadata": "DELETE FROM metadata WHERE key = ?"}
+
+
+class TableGuard:
+    """Looks a table over once, before a result depends on what it does not hold.
+
+    A damaged row that is read shows by its checksum; one that is not found does not.
+
+    Parameters
+    ----------
+    path : of the database, for messages.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._sound: set[str] = set()
+
+    def check(self, connection: sqlite3.Connection, table: str, n_rows: int) -> None:
+        """Raise FileFormatError unless 'names' or 'metadata' has ``n_rows`` rows, all as they were written."""
+        if table not in self._sound:
+            check_table(connection, table, n_rows, self.path)
+            for (line,) in connection.execute(_INTEGRITY[table]):
+                if line != "ok":
+                    raise FileFormatError(f"{self.path} is damaged: {line}. Restore a copy.")
+            self._sound.add(table)
 
 
 def store_names(connection: sqlite3.Connection, keys: NDArray[np.int64], names: Sequence[str]) -> None:
