@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PYTHON_PAGES = ["README.md", "docs/tutorial/first-search.md"]
+PYTHON_PAGES = ["README.md", "docs/tutorial/first-search.md", "docs/howto/keep-a-collection.md"]
 SHELL_PAGES = ["README.md", "docs/howto/search-a-file.md"]
 
 

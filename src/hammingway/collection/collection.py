@@ -60,7 +60,8 @@ class Collection:
     ...     collection.search(Codes.from_bits([[1, 1, 0]]), k=1, where={"year": {"$lt": 2010}}).ids
     array([['yes', 'no']], dtype=object)
     array([['no']], dtype=object)
-    >>> Collection.open(path, read_only=True).get(["yes"]).metadata
+    >>> with Collection.open(path, read_only=True) as collection:
+    ...     collection.get(["yes"]).metadata
     [{'year': 2020}]
     """
 

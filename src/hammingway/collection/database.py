@@ -31,7 +31,6 @@ CREATE TABLE metadata (key INTEGER PRIMARY KEY, body TEXT NOT NULL, mark INTEGER
 _BUSY_SECONDS = 30.0
 _CACHE_KIB = 32768
 _LOG_PAGES = 2000
-_COUNTER_BYTES = 12
 _COUNTER_TRIES = 5
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _SYSTEM = {
@@ -106,16 +105,15 @@ class Database:
         """
         for _ in range(_COUNTER_TRIES):
             content = self._folder.writer.read_bytes() if self._folder.writer.is_file() else b""
-            number, checksum = content[:8], int.from_bytes(content[8:], "little")
-            if not content or (len(content) == _COUNTER_BYTES and crc32(number) == checksum):
-                return int.from_bytes(number, "little")
+            number = int.from_bytes(content[:8], "little")
+            if not content or content == _counted(number):
+                return number
             sleep(0.001)  # the writer may be in the middle of it
         raise FileFormatError(f"{self._folder.writer} is damaged: it does not match its checksum. Restore a copy.")
 
     def acknowledge(self, operation: int) -> None:
         """Note that ``operation`` is committed."""
-        number = operation.to_bytes(8, "little")
-        os.pwrite(self._counter, number + crc32(number).to_bytes(4, "little"), 0)
+        os.pwrite(self._counter, _counted(operation), 0)
 
     @contextmanager
     def transaction(self, publish: Callable[[], None], undo: Callable[[], None]) -> Iterator[sqlite3.Connection]:
@@ -214,7 +212,12 @@ def create_database(folder: Folder) -> None:
             connection.executescript(SCHEMA)
         finally:
             connection.close()
-    folder.writer.touch()
+    folder.writer.write_bytes(_counted(0))  # room for the number, so that a full disk cannot refuse it later
+
+
+def _counted(operation: int) -> bytes:
+    number = operation.to_bytes(8, "little")
+    return number + crc32(number).to_bytes(4, "little")
 
 
 @contextmanager
