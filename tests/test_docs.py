@@ -14,7 +14,15 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PYTHON_PAGES = ["README.md", "docs/tutorial/first-search.md", "docs/howto/keep-a-collection.md"]
+PYTHON_PAGES = [
+    "README.md",
+    "docs/tutorial/first-search.md",
+    "docs/howto/keep-a-collection.md",
+    "docs/howto/rerank.md",
+    "docs/howto/coming-from-faiss.md",
+    "docs/howto/scikit-learn.md",
+    "docs/howto/sentence-transformers.md",
+]
 SHELL_PAGES = ["README.md", "docs/howto/search-a-file.md"]
 
 
