@@ -18,7 +18,6 @@ using hammingway::kLevels;
 using hammingway::kTable;
 using hammingway::kWords;
 using hammingway::LaneHit;
-using hammingway::TableLimit;
 using hammingway::TableQuery;
 
 // ---- one query: adders at the level of each bit of the weights --------------------------------
@@ -156,41 +155,54 @@ struct Sums {
   Vec odd[kStrip];
 };
 
-template <int Q, int Chunk>
-HAMMINGWAY_INLINE void look_up_all(const uint8_t* indices, const uint8_t* const* tables, int n_groups, Sums* sums) {
+// The sum of the entries of groups [first, stop) in bytes, which must not overflow (or Saturate).
+template <int Q, bool Saturate>
+HAMMINGWAY_INLINE void look_up_bytes(const uint8_t* indices, const uint8_t* const* tables, int first, int stop,
+                                     Vec (*bytes)[kStrip]) {
+#pragma GCC unroll 8
+  for (int q = 0; q < Q; ++q)
+#pragma GCC unroll 8
+    for (int v = 0; v < kStrip; ++v) bytes[q][v] = zero();
+#pragma GCC unroll 2
+  for (int g = first; g < stop; ++g) {
+    Vec table[Q];
+#pragma GCC unroll 8
+    for (int q = 0; q < Q; ++q) table[q] = table_of(tables[q] + size_t(g) * kTable);
+#pragma GCC unroll 8
+    for (int v = 0; v < kStrip; ++v) {
+      const Vec index = load(indices + size_t(g) * kLanes + size_t(v) * kVectorBytes);
+#pragma GCC unroll 8
+      for (int q = 0; q < Q; ++q) {
+        const Vec entry = look_up(table[q], index);
+        bytes[q][v] = Saturate ? add_saturated(bytes[q][v], entry) : add_bytes(bytes[q][v], entry);
+      }
+    }
+  }
+}
+
+template <int Q>
+HAMMINGWAY_INLINE void look_up_all(const uint8_t* indices, const uint8_t* const* tables, int n_groups, int chunk,
+                                   Sums* sums) {
 #pragma GCC unroll 8
   for (int q = 0; q < Q; ++q)
 #pragma GCC unroll 8
     for (int v = 0; v < kStrip; ++v) sums[q].even[v] = sums[q].odd[v] = zero();
-  for (int g = 0; g < n_groups;) {
-    const int stop = n_groups - g < Chunk ? n_groups : g + Chunk;
-    Vec bytes[Q][kStrip] = {};
-    for (; g < stop; ++g) {
-      Vec table[Q];
-#pragma GCC unroll 8
-      for (int q = 0; q < Q; ++q) table[q] = table_of(tables[q] + size_t(g) * kTable);
-#pragma GCC unroll 8
-      for (int v = 0; v < kStrip; ++v) {
-        const Vec index = load(indices + size_t(g) * kLanes + size_t(v) * kVectorBytes);
-#pragma GCC unroll 8
-        for (int q = 0; q < Q; ++q) bytes[q][v] = add_bytes(bytes[q][v], look_up(table[q], index));
-      }
-    }
+  for (int g = 0; g < n_groups; g += chunk) {
+    Vec bytes[Q][kStrip];
+    look_up_bytes<Q, false>(indices, tables, g, n_groups - g < chunk ? n_groups : g + chunk, bytes);
 #pragma GCC unroll 8
     for (int q = 0; q < Q; ++q)
 #pragma GCC unroll 8
       for (int v = 0; v < kStrip; ++v) {
-        sums[q].even[v] = add_shorts(sums[q].even[v], even_bytes(bytes[q][v]));
+        // the odd bytes spoil the even sums by 256 times their own, which is taken off at the end
+        sums[q].even[v] = add_shorts(sums[q].even[v], bytes[q][v]);
         sums[q].odd[v] = add_shorts(sums[q].odd[v], odd_bytes(bytes[q][v]));
       }
   }
-}
-
-HAMMINGWAY_INLINE bool any_lane_below(const Sums& sums, uint16_t limit) {
-  Vec least = min_shorts(sums.even[0], sums.odd[0]);
 #pragma GCC unroll 8
-  for (int v = 1; v < kStrip; ++v) least = min_shorts(least, min_shorts(sums.even[v], sums.odd[v]));
-  return any_below(least, limit);
+  for (int q = 0; q < Q; ++q)
+#pragma GCC unroll 8
+    for (int v = 0; v < kStrip; ++v) sums[q].even[v] = take_off_high(sums[q].even[v], sums[q].odd[v]);
 }
 
 struct Strip {
@@ -207,68 +219,112 @@ HAMMINGWAY_INLINE int32_t sum_of(const Sums& sums, int lane) {
   return sum;
 }
 
-// Writes the live lanes whose sums are below the limit, in increasing order; returns how many.
-static int lanes_below(const Strip& strip, const Sums& sums, uint16_t limit, uint16_t* lanes) {
-  int n = 0;
-  uint64_t words[kStripWords] = {};
-  for (int v = 0; v < kStrip; ++v)
-    words[v * kVectorBytes / 64] |= lane_mask(below(sums.even[v], limit), below(sums.odd[v], limit))
-                                    << (v * kVectorBytes % 64);
+// Both digits of a whole strip, for the lanes asked for.
+static void measure_many(const AsymmetricScan& scan, const TableQuery& query, const Strip& strip, const uint16_t* lanes,
+                         int n, int32_t* distances) {
+  Sums sums;
+  look_up_all<1>(strip.indices, &query.high, strip.n_groups, scan.high_chunk, &sums);
+  for (int i = 0; i < n; ++i) distances[i] = query.digit * sum_of(sums, lanes[i]);
+  if (!query.low) return;
+  look_up_all<1>(strip.indices, &query.low, strip.n_groups, scan.low_chunk, &sums);
+  for (int i = 0; i < n; ++i) distances[i] += sum_of(sums, lanes[i]);
+}
+
+static int32_t measure(const TableQuery& query, const Strip& strip, int lane) {
+  const uint8_t* index = strip.indices + lane;
+  int32_t even = 0, odd = 0;
+  int g = 0;
+  for (; g + 1 < strip.n_groups; g += 2) {
+    even += query.full[g * kTable + index[size_t(g) * kLanes]];
+    odd += query.full[(g + 1) * kTable + index[size_t(g + 1) * kLanes]];
+  }
+  if (g < strip.n_groups) even += query.full[g * kTable + index[size_t(g) * kLanes]];
+  return even + odd;
+}
+
+// `words`: a bit for each lane whose high digits pass.
+__attribute__((noinline, cold)) static void report(const AsymmetricScan& scan, int q, const Strip& strip,
+                                                    const uint64_t* words) {
+  constexpr int kFew = 6;
+  uint16_t lanes[kStripLanes];
+  int32_t distances[kStripLanes];
+  int n = 0, kept = 0;
   for (int w = 0; w < kStripWords; ++w)
     for (uint64_t rest = words[w] & strip.live[w]; rest; rest &= rest - 1)
       lanes[n++] = uint16_t(w * 64 + __builtin_ctzll(rest));
-  return n;
-}
-
-// distances[i] of lanes[i] from both digits; the low sums one by one where they are few.
-static void add_low_digits(const Strip& strip, const TableQuery& query, const uint16_t* lanes, int n, const Sums& high,
-                           int32_t* distances) {
-  constexpr int kFew = 6;
-  for (int i = 0; i < n; ++i) distances[i] = hammingway::kDigit * sum_of(high, lanes[i]) + query.low_least;
-  if (n > kFew) {
-    Sums low;
-    look_up_all<1, hammingway::kLowChunk>(strip.indices, &query.low, strip.n_groups, &low);
-    for (int i = 0; i < n; ++i) distances[i] += sum_of(low, lanes[i]);
-    return;
-  }
-  for (int i = 0; i < n; ++i) {
-    const uint8_t* index = strip.indices + lanes[i];
-    int32_t sum = 0;
-    for (int g = 0; g < strip.n_groups; ++g) sum += query.low[g * kTable + index[size_t(g) * kLanes]];
-    distances[i] += sum;
-  }
-}
-
-__attribute__((noinline, cold)) static void report(const AsymmetricScan& scan, int q, const Strip& strip,
-                                                    const Sums& sums) {
-  uint16_t lanes[kStripLanes];
-  int32_t distances[kStripLanes];
-  const TableLimit limit = scan.table_limits[q];
-  const int n = lanes_below(strip, sums, limit.high, lanes);
   const TableQuery& query = scan.tables[q];
-  if (query.low)
-    add_low_digits(strip, query, lanes, n, sums, distances);
+  if (n > kFew)
+    measure_many(scan, query, strip, lanes, n, distances);
   else
-    for (int i = 0; i < n; ++i) distances[i] = sum_of(sums, lanes[i]);
-  int kept = 0;
+    for (int i = 0; i < n; ++i) distances[i] = measure(query, strip, lanes[i]);
+  const int32_t limit = scan.table_limits[q].limit;
   for (int i = 0; i < n; ++i) {
     lanes[kept] = lanes[i];
     distances[kept] = distances[i];
-    kept += distances[i] < limit.limit;
+    kept += distances[i] < limit;
   }
   if (kept) scan.on_lanes(scan.context, LaneHit{q, strip.first_slot, kept, lanes, distances});
+}
+
+HAMMINGWAY_INLINE void put_mask(uint64_t* words, int v, Vec bytes) {
+  words[v * kVectorBytes / 64] |= byte_mask(bytes) << (v * kVectorBytes % 64);
+}
+
+// Limits below 256: sums that saturate never look small.
+template <int Q, bool Saturate>
+HAMMINGWAY_INLINE void scan_strip_bytes(const AsymmetricScan& scan, int q, const Strip& strip,
+                                        const uint8_t* const* tables) {
+  Vec bytes[Q][kStrip];
+  look_up_bytes<Q, Saturate>(strip.indices, tables, 0, strip.n_groups, bytes);
+#pragma GCC unroll 8
+  for (int i = 0; i < Q; ++i) {
+    const uint8_t limit = uint8_t(scan.table_limits[q + i].high);
+    Vec least = bytes[i][0];
+#pragma GCC unroll 8
+    for (int v = 1; v < kStrip; ++v) least = min_bytes(least, bytes[i][v]);
+    if (__builtin_expect(!any_byte_below(least, limit), 1)) continue;
+    uint64_t words[kStripWords] = {};
+#pragma GCC unroll 8
+    for (int v = 0; v < kStrip; ++v) put_mask(words, v, bytes_below(bytes[i][v], limit));
+    report(scan, q + i, strip, words);
+  }
+}
+
+template <int Q>
+HAMMINGWAY_INLINE void scan_strip_shorts(const AsymmetricScan& scan, int q, const Strip& strip,
+                                         const uint8_t* const* tables) {
+  Sums sums[Q];
+  look_up_all<Q>(strip.indices, tables, strip.n_groups, scan.high_chunk, sums);
+#pragma GCC unroll 8
+  for (int i = 0; i < Q; ++i) {
+    const uint16_t limit = scan.table_limits[q + i].high;
+    Vec least = min_shorts(sums[i].even[0], sums[i].odd[0]);
+#pragma GCC unroll 8
+    for (int v = 1; v < kStrip; ++v) least = min_shorts(least, min_shorts(sums[i].even[v], sums[i].odd[v]));
+    if (__builtin_expect(!any_short_below(least, limit), 1)) continue;
+    uint64_t words[kStripWords] = {};
+#pragma GCC unroll 8
+    for (int v = 0; v < kStrip; ++v)
+      put_mask(words, v, merged(shorts_below(sums[i].even[v], limit), shorts_below(sums[i].odd[v], limit)));
+    report(scan, q + i, strip, words);
+  }
 }
 
 template <int Q>
 HAMMINGWAY_INLINE void scan_strip(const AsymmetricScan& scan, int q, const Strip& strip) {
   const uint8_t* tables[Q];
-  for (int i = 0; i < Q; ++i) tables[i] = scan.tables[q + i].high;
-  Sums sums[Q];
-  look_up_all<Q, hammingway::kHighChunk>(strip.indices, tables, strip.n_groups, sums);
-#pragma GCC unroll 8
-  for (int i = 0; i < Q; ++i)
-    if (__builtin_expect(any_lane_below(sums[i], scan.table_limits[q + i].high), 0))
-      report(scan, q + i, strip, sums[i]);
+  bool bytes = true, saturate = false;
+  for (int i = 0; i < Q; ++i) {
+    tables[i] = scan.tables[q + i].high;
+    bytes &= scan.table_limits[q + i].high <= 255;
+    saturate |= scan.tables[q + i].most > 255;
+  }
+  if (!bytes)
+    scan_strip_shorts<Q>(scan, q, strip, tables);
+  else if (saturate)
+    scan_strip_bytes<Q, true>(scan, q, strip, tables);
+  else
+    scan_strip_bytes<Q, false>(scan, q, strip, tables);
 }
 
 static void scan_tables(const AsymmetricScan& scan, const uint64_t* planes, const uint64_t* live, int64_t first,

@@ -14,22 +14,21 @@
 namespace hammingway {
 
 // Tables: four planes make an index of four bits a lane, which looks up the partial distance in
-// sixteen bytes. Sums are counted in bytes, so magnitudes above kOneDigit are split in two digits,
-// magnitude = kDigit * high + low with |low| <= kDigit / 2. The sums of the high digits alone reject
-// almost every lane: what the low ones can take off is known (low_least).
+// sixteen entries. An entry is split in two digits of a byte, entry = digit * high + low with low
+// under digit: the sums of the high digits alone reject almost every lane. They are summed in bytes
+// (which saturate where sums can pass 255) while limits are below 256, else in bytes for high_chunk
+// groups at a time, then in 16 bits. A lane that passes gets its distance from the full tables, or from both digits where
+// many lanes pass.
 constexpr int kGroup = 4;
 constexpr int kTable = 1 << kGroup;
-constexpr int kOneDigit = 7;    // the largest high digit, too: 18 * 7 + 9 >= 127
-constexpr int kDigit = 18;
-constexpr int kHighChunk = 9;   // groups whose high digits sum to less than 256
-constexpr int kLowChunk = 7;    // the same for the low ones, each table's smallest entry being 0
-
 inline int groups_of(int n_scored) { return (n_scored + kGroup - 1) / kGroup; }
 
 struct TableQuery {
-  const uint8_t* high;  // (n_groups, 16)
-  const uint8_t* low;   // (n_groups, 16), or null where all magnitudes are one digit
-  int32_t low_least;    // what low sums must be raised by: at most 0
+  const uint8_t* high;   // (n_groups, 16)
+  const uint8_t* low;    // (n_groups, 16), or null where the digit is 1
+  const uint16_t* full;  // (n_groups, 16)
+  int32_t digit;
+  int32_t most;          // no sum of high digits is greater
 };
 
 struct TableLimit {
@@ -65,6 +64,8 @@ struct AsymmetricScan {
   int n_queries;
   const TableQuery* tables;
   const TableLimit* table_limits;
+  int high_chunk;  // groups whose high digits sum to less than 256, for every query
+  int low_chunk;   // and low ones
   const BitQuery* bits;
   const uint64_t* bit_limits;  // (query, kBitLimitStride) words 0 or ~0: the bits of 2^counter_bits - limit
   uint8_t* scratch;            // 64-byte aligned, scratch_bytes() of them

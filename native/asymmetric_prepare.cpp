@@ -1,6 +1,7 @@
 #include "asymmetric_prepare.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 
@@ -8,34 +9,35 @@ namespace hammingway {
 
 namespace {
 
-struct Digits {
-  int high, low;
-};
-
-Digits split(int magnitude, bool two_digits) {
-  if (!two_digits) return {magnitude, 0};
-  const int high = (magnitude + kDigit / 2) / kDigit;
-  return {high, magnitude - kDigit * high};
+// The partial distances of one group of n <= 4 weights.
+void fill_table(const int8_t* weights, int n, uint16_t* full) {
+  for (int index = 0; index < kTable; ++index) {
+    int sum = 0;
+    for (int i = 0; i < n; ++i)
+      if ((index >> i & 1) != (weights[i] > 0)) sum += std::abs(int(weights[i]));
+    full[index] = uint16_t(sum);
+  }
 }
 
-// The tables of one group of n <= 4 weights; returns what was taken off the low one to make its least entry 0.
-int fill_tables(const int8_t* weights, int n, bool two_digits, uint8_t* high, uint8_t* low) {
-  int low_sums[kTable], least = 0;
-  for (int index = 0; index < kTable; ++index) {
-    int high_sum = 0;
-    low_sums[index] = 0;
-    for (int i = 0; i < n; ++i) {
-      const bool agrees = (index >> i & 1) == (weights[i] > 0);
-      if (agrees) continue;
-      const Digits digits = split(std::abs(int(weights[i])), two_digits);
-      high_sum += digits.high;
-      low_sums[index] += digits.low;
-    }
-    high[index] = uint8_t(high_sum);
-    least = std::min(least, low_sums[index]);
+// The digit that makes the scan cheap. The high sums of lanes fall short by low / digit, half a digit
+// a group on average; once that is more than a part of the distances' deviation, too many lanes pass.
+// Within that bound, cheapest first: no sum can pass 255; sums near the best codes (three deviations
+// under the mean) do not, and others saturate; the coarsest digit, whose sums take 16 bits.
+int digit_of(const int8_t* weights, int n, int greatest_entry) {
+  constexpr double kSlack = 0.7;
+  constexpr int kByte = 255, kShort = 65535, kNearInByte = 240, kChunk = 9;
+  double sum = 0, squares = 0;
+  for (int j = 0; j < n; ++j) {
+    sum += std::abs(int(weights[j]));
+    squares += weights[j] * weights[j];
   }
-  for (int index = 0; index < kTable; ++index) low[index] = uint8_t(low_sums[index] - least);
-  return least;
+  const double deviation = std::sqrt(squares) / 2, near = sum / 2 - 3 * deviation;
+  const int finest = std::max({1, (greatest_entry + kByte - 1) / kByte, int(std::ceil(sum / kShort))});
+  const int coarsest = 1 + int(kSlack * deviation * 2 / groups_of(n));
+  const int never_over = int(std::ceil(sum / kByte)), rarely_over = int(std::ceil(near / kNearInByte));
+  if (never_over <= coarsest) return std::max(finest, never_over);
+  if (rarely_over <= coarsest) return std::max(finest, rarely_over);
+  return std::max(finest, std::min(coarsest, (kChunk * greatest_entry + kByte - 1) / kByte));
 }
 
 // Appends the planes of one chunk that have each bit of the magnitude, most significant bit first.
@@ -73,21 +75,25 @@ PreparedWeights::PreparedWeights(const AsymmetricKernel& kernel, const int8_t* w
 }
 
 void PreparedWeights::tabulate(const int8_t* weights) {
-  const size_t groups = size_t(groups_of(n_scored_)), bytes = groups * kTable;
-  high_ = aligned_bytes(bytes * size_t(n_queries_));
-  low_ = aligned_bytes(bytes * size_t(n_queries_));
+  const size_t entries = size_t(groups_of(n_scored_)) * kTable;
+  high_ = aligned_bytes(entries * size_t(n_queries_));
+  low_ = aligned_bytes(entries * size_t(n_queries_));
+  full_.resize(entries * size_t(n_queries_));
   for (int q = 0; q < n_queries_; ++q, weights += n_scored_) {
-    const bool two_digits =
-        std::any_of(weights, weights + n_scored_, [](int8_t w) { return std::abs(int(w)) > kOneDigit; });
-    uint8_t* high = high_.get() + size_t(q) * bytes;
-    uint8_t* low = low_.get() + size_t(q) * bytes;
-    TableQuery query{high, two_digits ? low : nullptr, 0};
-    for (size_t g = 0; g < groups; ++g) {
-      const int first = int(g) * kGroup;
-      query.low_least += fill_tables(weights + first, std::min(kGroup, n_scored_ - first), two_digits,
-                                     high + g * kTable, low + g * kTable);
+    const size_t start = size_t(q) * entries;
+    uint16_t* full = full_.data() + start;
+    for (int first = 0; first < n_scored_; first += kGroup)
+      fill_table(weights + first, std::min(kGroup, n_scored_ - first), full + first / kGroup * kTable);
+    const int greatest = *std::max_element(full, full + entries);
+    const int digit = digit_of(weights, n_scored_, greatest);
+    for (size_t i = 0; i < entries; ++i) {
+      high_[start + i] = uint8_t(full[i] / digit);
+      low_[start + i] = uint8_t(full[i] % digit);
     }
-    table_queries_.push_back(query);
+    high_chunk_ = std::min(high_chunk_, 255 / std::max(1, greatest / digit));
+    low_chunk_ = std::min(low_chunk_, 255 / std::max(1, digit - 1));
+    table_queries_.push_back(
+        {high_.get() + start, digit > 1 ? low_.get() + start : nullptr, full, digit, greatest_[size_t(q)] / digit});
   }
 }
 
@@ -111,6 +117,8 @@ AsymmetricScan PreparedWeights::scan(int n_bits) const {
   scan.n_scored = n_scored_;
   scan.n_queries = n_queries_;
   scan.tables = table_queries_.data();
+  scan.high_chunk = high_chunk_;
+  scan.low_chunk = low_chunk_;
   scan.bits = bit_queries_.data();
   return scan;
 }
@@ -121,9 +129,8 @@ void PreparedWeights::run(const AsymmetricScan& scan, const uint64_t* planes, co
 }
 
 TableLimit PreparedWeights::table_limit(int q, int32_t limit) const {
-  const TableQuery& query = table_queries_[size_t(q)];
-  const int32_t high = query.low ? (limit - query.low_least + kDigit - 1) / kDigit : limit;
-  return {limit, uint16_t(std::min(high, 65535))};
+  const int32_t digit = table_queries_[size_t(q)].digit;
+  return {limit, uint16_t(std::min((limit + digit - 1) / digit, 65535))};
 }
 
 }  // namespace hammingway
