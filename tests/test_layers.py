@@ -191,6 +191,8 @@ PLANTED = {
     ("bench/x.py", "from hammingway.hashers.itq import ITQ"): "by registry name",
     ("bench/x.py", "def f():\n    from hammingway.indexes import FlatIndex"): "by registry name",
     ("cli/x.py", "from hammingway.hashers import Hasher"): "load scikit-learn",
+    ("faiss_style.py", "from hammingway.hashers import Hasher"): "load scikit-learn",
+    ("indexes/x.py", "from hammingway.neighbors import HammingNeighbors"): "may import only layers below",
     ("cli/x.py", "from hammingway import Codes"): "both must be in the layer table",
     ("__init__.py", "from hammingway.codes import Codes"): "loads nothing",
     ("metrics/x.py", "def f():\n    import scipy.stats"): "may be imported only in: hashers",
@@ -207,6 +209,7 @@ ALLOWED = [
     ("cli/x.py", "import click\ndef f():\n    from hammingway.hashers import ITQ"),
     ("cli/x.py", "from hammingway.reports import html"),
     ("hashers/x.py", "from sklearn.base import BaseEstimator\ndef f():\n    import scipy.linalg"),
+    ("neighbors.py", "from sklearn.base import BaseEstimator\nfrom hammingway.hashers import Hasher"),
     ("kernels/x.py", "from hammingway.codes import Codes\nfrom . import layout"),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -47,13 +48,15 @@ class FilePages:
     def fetch(self, rows: NDArray[np.int64]) -> None:
         """Start reading the pages of ``rows``, int64 (m,), and return at once."""
         if self._mapping is not None:
-            for start, length in self.runs(rows):
-                self._mapping.madvise(mmap.MADV_WILLNEED, start, length)
+            # A hint the system refuses, as some do for memory that is no file, costs time and no answer.
+            with suppress(OSError):
+                for start, length in self.runs(rows):
+                    self._mapping.madvise(mmap.MADV_WILLNEED, start, length)
 
 
 def _mapping_of(array: NDArray[Any]) -> mmap.mmap | None:
     """Return the mapping that ``array`` is a view of, however many views lie between."""
     base: object = array
-    while isinstance(base, np.ndarray):
-        base = base.base
+    while isinstance(base, np.ndarray | memoryview):
+        base = base.base if isinstance(base, np.ndarray) else base.obj
     return base if isinstance(base, mmap.mmap) else None

@@ -53,3 +53,29 @@ def test_advice_reaches_the_mapping_and_changes_nothing(mapped):
 def test_no_rows_need_no_pages(mapped):
     assert FilePages(mapped).runs(np.empty(0, np.int64)) == []
     assert FilePages(mapped[:0]).runs(np.empty(0, np.int64)) == []
+
+
+class Refusing:
+    """A mapping whose system takes no hints."""
+
+    def madvise(self, *arguments):
+        raise OSError("not a file")
+
+
+def test_a_refused_hint_changes_nothing(mapped):
+    originals = Originals(mapped)
+    originals._pages._mapping = Refusing()
+    assert_array_equal(originals.read(np.array([3])), mapped[[3]])
+
+
+def test_system_without_hints_is_never_asked(mapped, monkeypatch):
+    monkeypatch.delattr(mmap, "MADV_WILLNEED")
+    assert FilePages(mapped).runs(np.arange(5)) == []
+    assert_array_equal(Originals(mapped).read(np.array([3])), mapped[[3]])
+
+
+def test_memory_shared_without_a_file_is_read_alike():
+    shared = mmap.mmap(-1, 4 * PAGE)
+    vectors = np.frombuffer(shared, np.int8).reshape(-1, PAGE)
+    assert FilePages(vectors).runs(np.array([2])) == [(2 * PAGE, PAGE)]
+    assert_array_equal(Originals(vectors).read(np.array([2])), np.zeros((1, PAGE)))
