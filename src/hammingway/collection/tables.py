@@ -66,7 +66,9 @@ class TableGuard:
 
 def store_names(connection: sqlite3.Connection, keys: NDArray[np.int64], names: Sequence[str]) -> None:
     """Give the items of ``keys`` new names."""
-    rows = ((key, name, mark(key, name)) for key, name in zip(keys.tolist(), names, strict=True))
+    # In the order of the index, so that each of its pages is met once.
+    pairs = sorted(zip(names, keys.tolist(), strict=True))
+    rows = ((key, name, mark(key, name)) for name, key in pairs)
     connection.executemany("INSERT INTO names VALUES (?, ?, ?)", rows)
 
 
@@ -87,7 +89,7 @@ def keys_of_names(connection: sqlite3.Connection, names: Sequence[str], path: Pa
     """Return the key of each name, int64 (len(names),); -1 where no item has it."""
     known: dict[str, int] = {}
     statement = "SELECT key, name, mark FROM names WHERE name IN (SELECT value FROM json_each(?))"
-    for batch in _batches(names):
+    for batch in _batches(sorted(names)):
         for key, name, checksum in connection.execute(statement, (json.dumps(batch, ensure_ascii=False),)):
             check_row("names", key, (name,), checksum, path)
             known[name] = key

@@ -327,3 +327,62 @@ def _created(path):
     collection = Collection.create(path, n_bits=5)
     collection.close()
     return collection._session.folder
+
+
+def test_collection_emptied_and_compacted_takes_new_items_under_new_ids(tmp_path):
+    code = Codes.from_bits([[1, 0, 1]])
+    with Collection.create(tmp_path / "c", n_bits=3, originals="float32") as collection:
+        collection.add(code, vectors=[[1.5, 2]])
+        collection.compact()
+        assert collection.delete([0]) == 1
+        collection.compact()
+        stats = collection.stats()
+        assert (stats.n_items, stats.n_segments, stats.n_dead, stats.n_recent) == (0, 0, 0, 0)
+        assert collection.search(code, 2).ids.tolist() == [[-1, -1]]
+        assert collection.search_radius(code, 3).counts.tolist() == [0]
+        assert collection.add(code, vectors=[[3, 4]]).tolist() == [1]
+        assert len(collection.get([]).codes) == 0 and collection.get([]).vectors.shape == (0, 2)
+        assert len(collection.search(code[:0], 2)) == 0
+        assert list((tmp_path / "c" / "segments").iterdir()) == []
+
+
+def test_files_that_no_operation_named_are_removed_by_the_next_writer(tmp_path):
+    Collection.create(tmp_path / "c", n_bits=3).close()
+    (tmp_path / "c" / "segments" / "00000000.planes.npy").write_bytes(b"half a segment")
+    Collection.open(tmp_path / "c", read_only=True).close()
+    assert len(list((tmp_path / "c" / "segments").iterdir())) == 1
+    with Collection.open(tmp_path / "c") as collection:
+        assert list((tmp_path / "c" / "segments").iterdir()) == []
+        collection.add(Codes.from_bits([[1, 0, 1]]))
+        collection.compact()
+        assert collection.verify() == []
+
+
+def test_interrupt_between_commit_and_snapshot_loses_nothing(tmp_path, monkeypatch):
+    code = Codes.from_bits([[1, 0, 1]])
+    with Collection.create(tmp_path / "c", n_bits=3) as collection:
+        holder = collection._session
+        real = type(holder.database).transaction
+
+        def interrupted(database, publish, undo):
+            return real(database, lambda: (_ for _ in ()).throw(KeyboardInterrupt), undo)
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(type(holder.database), "transaction", interrupted)
+            collection.add(code)
+        assert collection.add(code).tolist() == [1]
+        assert collection.search(code, 3).ids.tolist() == [[0, 1, -1]]
+
+
+@pytest.mark.parametrize("n_bits", [1, 64, 100])
+def test_search_is_the_same_on_any_number_of_threads(tmp_path, n_bits):
+    codes = random_codes(np.random.default_rng(0), 3000, n_bits)
+    Collection.create(tmp_path / "c", n_bits=n_bits).close()
+    with Collection.open(tmp_path / "c", n_threads=1) as one:
+        one.add(codes[:2500])
+        one.compact()
+        one.add(codes[2500:])
+        alone = one.search(codes[:9], 70)
+    with Collection.open(tmp_path / "c", n_threads=3) as three:
+        together = three.search(codes[:9], 70)
+    assert np.array_equal(alone.ids, together.ids) and np.array_equal(alone.distances, together.distances)

