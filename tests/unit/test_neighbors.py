@@ -16,6 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from hammingway import registry
 from hammingway.errors import InvalidInputError, ShapeError, UnknownNameError
 from hammingway.hashers import ITQ, RandomHyperplanes, SignHash, SupervisedITQ
 from hammingway.neighbors import HammingNeighbors
@@ -204,6 +205,15 @@ def test_wrong_calls_are_refused(data):
     ):
         with pytest.raises(error, match=match):
             call()
+
+
+@pytest.mark.parametrize("name", [n for n in registry.names("indexes") if registry.load("indexes", n).exact])
+def test_every_exact_index_gives_the_same_neighbours(data, name):
+    X, queries = data
+    neighbors = HammingNeighbors(SignHash(), index=name).fit(X)
+    expected = nearest(bit_counts(65, X, queries), 9)
+    assert isinstance(neighbors.index_, registry.load("indexes", name))
+    assert_array_equal(neighbors.kneighbors(queries, 9), expected)
 
 
 def test_an_index_that_may_miss_neighbours_is_refused(data, monkeypatch):
