@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "asymmetric.hpp"
+#include "bind_probing.hpp"
 #include "dispatch.hpp"
 #include "search.hpp"
 
@@ -113,6 +114,7 @@ NB_MODULE(_native, m) {
   m.doc() = "Bit-plane kernels; use them through hammingway.kernels.";
   bind_rows(m);
   bind_searches(m);
+  bind_probing(m);
   m.def("available", [] {
     std::vector<std::string> names;
     for (const Kernel* kernel : available_kernels()) names.emplace_back(kernel->name);
