@@ -225,6 +225,8 @@ def system_errors(path: Path) -> Iterator[None]:
     """Raise what SQLite reports as an error of ours, or of the system, that names the file."""
     try:
         yield
+    except UnicodeDecodeError as error:  # SQLite quotes the damaged text in its message
+        raise FileFormatError(f"{path} is damaged: {error}. Restore a copy.") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):

@@ -167,6 +167,12 @@ class Snapshot:
 
     def find(self, keys: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the part of each key's code, as an index of ``parts``, and its slot there; -1 and -1 where none."""
+        if np.any(keys[1:] < keys[:-1]):
+            # Sorted keys walk through a segment's keys in one direction: many times as fast as jumps.
+            order = np.argsort(keys)
+            found = np.empty((2, len(keys)), np.int64)
+            found[:, order] = self.find(keys[order])
+            return found[0], found[1]
         owners, slots = np.full(len(keys), -1, np.int64), np.full(len(keys), -1, np.int64)
         for i, part in enumerate(self.parts):
             open_ = np.flatnonzero(owners < 0)
