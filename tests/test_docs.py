@@ -19,6 +19,7 @@ PYTHON_PAGES = [
     "docs/tutorial/first-search.md",
     "docs/howto/keep-a-collection.md",
     "docs/howto/rerank.md",
+    "docs/howto/score-asymmetrically.md",
     "docs/howto/coming-from-faiss.md",
     "docs/howto/scikit-learn.md",
     "docs/howto/sentence-transformers.md",
