@@ -100,8 +100,8 @@ class Prober {
     while (!query_.finished()) {
       const int step = query_.complete + 1;
       found_.clear();
-      if (!probe(step, costs_.attempt)) return false;
-      if (cost_of(size_) > costs_.attempt) return run_to_the_end(step);
+      if (!probe(step, costs_.attempt)) return run_to_the_end(step, step);
+      if (cost_of(size_) > costs_.attempt) return run_to_the_end(step, step + 1);
       compare(step, 0, found_.size());
     }
     return true;
@@ -115,13 +115,15 @@ class Prober {
                : spent_ + candidates * costs_.candidate;
   }
 
-  // Looks up all that is left, and compares it where that is cheaper than a scan.
-  bool run_to_the_end(int step) {
+  // Looks up all that is left from step `next` on, and compares it where that is cheaper than a scan;
+  // the buckets of `step`, if it is an earlier one, were found already.
+  bool run_to_the_end(int step, int next) {
     const int target = query_.keep.target();
-    if (target == kNoTarget || !affordable(step + 1, target)) return false;
-    std::vector<size_t> ends{0, found_.size()};
-    int64_t size = size_;
-    for (int later = step + 1; later <= target; ++later) {
+    if (target == kNoTarget || !affordable(next, target)) return false;
+    std::vector<size_t> ends{0};
+    if (next > step) ends.push_back(found_.size());
+    int64_t size = next > step ? size_ : 0;
+    for (int later = next; later <= target; ++later) {
       if (!probe(later, 2 * costs_.attempt)) return false;
       size += size_;
       ends.push_back(found_.size());

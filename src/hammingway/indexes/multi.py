@@ -112,24 +112,26 @@ class MultiIndex(FlatIndex):
         check_codes(queries, self.n_bits, what="queries")
         k = check_k(k)
         n_found = min(k, len(self))
-        if not self._tables or not n_found or not len(queries):
+        n_threads = threads_of(self.n_threads)
+        costs = budget_for(self._store, len(queries), n_threads) if self._tables and n_found else None
+        if costs is None:
             found = super().search(queries, k)
             return CertifiedNeighbors(found.ids, found.distances, self._certificate_of_scans(len(queries)))
-        n_threads = threads_of(self.n_threads)
         slots, distances, *effort = self._probing.probe_top_k(
             Tabled(self._tables, self._rows.words, self._store.live, self._id_map.keys),
             words_of(queries.packed),
             n_found,
-            costs=budget_for(self._store, len(queries), n_threads),
+            costs=costs,
             n_threads=n_threads,
         )
         certificate = self._certificate(*effort)
         dear = certificate.by_scan
-        if dear.all():
+        n_dear = np.count_nonzero(dear)
+        if n_dear == len(queries):
             found = super().search(queries, k)
             return CertifiedNeighbors(found.ids, found.distances, certificate)
         ids, padded = self._padded(self._id_map.of(slots), distances, k)
-        if dear.any():
+        if n_dear:
             found = super().search(queries[dear], k)
             ids[dear], padded[dear] = found.ids, found.distances
         return CertifiedNeighbors(ids, padded, certificate)
@@ -149,24 +151,26 @@ class MultiIndex(FlatIndex):
         """
         check_codes(queries, self.n_bits, what="queries")
         radius = min(check_radius(radius), self.n_bits)
-        if not self._tables or not len(self) or not len(queries):
+        n_threads = threads_of(self.n_threads)
+        costs = budget_for(self._store, len(queries), n_threads) if self._tables and len(self) else None
+        if costs is None:
             found = super().search_radius(queries, radius)
             certificate = self._certificate_of_scans(len(queries))
             return CertifiedRanges(found.ids, found.distances, found.offsets, certificate)
-        n_threads = threads_of(self.n_threads)
         slots, distances, offsets, *effort = self._probing.probe_within(
             Tabled(self._tables, self._rows.words, self._store.live, self._id_map.keys),
             words_of(queries.packed),
             radius,
-            costs=budget_for(self._store, len(queries), n_threads),
+            costs=costs,
             n_threads=n_threads,
         )
         certificate = self._certificate(*effort)
         found = Ranges(self._id_map.of(slots), distances, offsets)
         dear = certificate.by_scan
-        if dear.all():
+        n_dear = np.count_nonzero(dear)
+        if n_dear == len(queries):
             found = super().search_radius(queries, radius)
-        elif dear.any():
+        elif n_dear:
             found = _interleaved(found, super().search_radius(queries[dear], radius), dear)
         return CertifiedRanges(found.ids, found.distances, found.offsets, certificate)
 
@@ -220,7 +224,7 @@ class MultiIndex(FlatIndex):
         self, radius: NDArray[np.int32], probes: NDArray[np.int64], candidates: NDArray[np.int64]
     ) -> Certificate:
         by_scan = radius < 0
-        radius[by_scan] = self.n_bits
+        np.copyto(radius, self.n_bits, where=by_scan)
         return Certificate(np.ones(len(radius), np.bool_), radius, by_scan, probes, candidates)
 
 

@@ -14,22 +14,28 @@ __all__ = ["budget_for"]
 _SCAN_WORD_ALONE = 120
 _SCAN_WORD_IN_A_BATCH = 55
 _PROBE = 100_000
-_CANDIDATE = 25_000
+_CANDIDATE = 11_000
 _ROW = 1_500
+_CALL = 20_000_000  # what calling for the tables takes in Python, for any number of queries
 
 _BATCH = 10  # queries from which on the scan tabulates planes (native/prepare.cpp)
 _QUERIES_A_THREAD = 8  # native/probe.cpp
-_ATTEMPT_SHARE = 6
+_ATTEMPT_PERCENT_ALONE = 4  # calling for the tables costs as much again
+_ATTEMPT_PERCENT_IN_A_BATCH = 6
 _WHOLE_PERCENT = 90
 
 
-def budget_for(store: PlaneStore, n_queries: int, n_threads: int) -> Budget:
-    """Return what tables may cost one of ``n_queries`` queries, beside a scan of ``store``.
+def budget_for(store: PlaneStore, n_queries: int, n_threads: int) -> Budget | None:
+    """Return what tables may cost one of ``n_queries`` queries, beside a scan of ``store``; None if nothing.
 
     Tables serve a query by one thread, a scan by ``n_threads`` of them, so with few queries the scan
     counts for less.
     """
     n_words = store.n_blocks * store.n_bits * (LANES // 64)
-    word = _SCAN_WORD_ALONE if n_queries < _BATCH else _SCAN_WORD_IN_A_BATCH
+    alone = n_queries < _BATCH
+    word = _SCAN_WORD_ALONE if alone else _SCAN_WORD_IN_A_BATCH
     scan = n_words * word * min(max(1, n_queries // _QUERIES_A_THREAD), n_threads) // n_threads
-    return Budget(_PROBE, _CANDIDATE, _ROW, scan // _ATTEMPT_SHARE, scan * _WHOLE_PERCENT // 100)
+    if scan * n_queries < _CALL:
+        return None
+    percent = _ATTEMPT_PERCENT_ALONE if alone else _ATTEMPT_PERCENT_IN_A_BATCH
+    return Budget(_PROBE, _CANDIDATE, _ROW, scan * percent // 100, scan * _WHOLE_PERCENT // 100)

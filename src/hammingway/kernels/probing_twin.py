@@ -129,22 +129,24 @@ class Prober:
         self.compare_tail()
         while not self.kept.is_finished(self.complete):
             step = self.complete + 1
-            slots = self.probe(step, self.costs.attempt)
+            if self.spent + self.n_keys(step) * self.costs.probe > self.costs.attempt:
+                self.run_to_the_end(step, [])
+                return
+            slots = self.probe(step)
             if self.spent + len(slots) * self.costs.candidate > self.costs.attempt:
-                self.run_to_the_end(step, slots)
+                self.run_to_the_end(step + 1, [(step, slots)])
                 return
             self.compare(step, slots)
 
-    def run_to_the_end(self, step: int, slots: list[int]) -> None:
-        """Look up all that is left, and compare it where that is cheaper than a scan."""
+    def run_to_the_end(self, step: int, ahead: list[tuple[int, list[int]]]) -> None:
+        """Look up all that is left from ``step`` on, and compare it where that is cheaper than a scan."""
         target = self.kept.target
         if target is None:
             raise GivenUp
-        keys = sum(self.n_keys(later) for later in range(step + 1, target + 1))
+        keys = sum(self.n_keys(later) for later in range(step, target + 1))
         if self.spent + keys * self.costs.probe > 2 * self.costs.attempt:
             raise GivenUp
-        ahead = [(step, slots)]
-        ahead += [(later, self.probe(later, 2 * self.costs.attempt)) for later in range(step + 1, target + 1)]
+        ahead += [(later, self.probe(later)) for later in range(step, target + 1)]
         if self.spent + sum(len(found) for _, found in ahead) * self.costs.candidate > self.costs.whole:
             raise GivenUp
         for later, found in ahead:
@@ -152,14 +154,12 @@ class Prober:
                 return
             self.compare(later, found)
 
-    def probe(self, step: int, budget: int) -> list[int]:
+    def probe(self, step: int) -> list[int]:
+        """Return the slots of all keys of a step."""
         radius, table = divmod(step, len(self.tables))
         bits = self.tables[table].bits
-        n_keys = self.n_keys(step)
-        if self.spent + n_keys * self.costs.probe > budget:
-            raise GivenUp
-        self.spent += n_keys * self.costs.probe
-        self.probes += n_keys
+        self.spent += self.n_keys(step) * self.costs.probe
+        self.probes += self.n_keys(step)
         key = int(keys_of(self.query[None], bits)[0])
         return [int(slot) for mask in flips(len(bits), radius) for slot in self.tables[table].find(key ^ mask)]
 
