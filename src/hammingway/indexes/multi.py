@@ -38,8 +38,8 @@ class MultiIndex(FlatIndex):
     happen in its middle. Uniformly random codes always are; codes in clusters, and small radii, need
     no scan.
 
-    Memory is that of a :class:`FlatIndex`, the codes a second time as rows, and 4 to 12 bytes a code
-    and table. The tables are built again whenever the codes added since outnumber a 64th of the index;
+    Memory is that of a :class:`FlatIndex`, the codes a second time as rows, and 8 to 20 bytes a code
+    and table of the usual size. The tables are built again whenever the codes added since outnumber a 64th of the index;
     until then these codes are compared one by one.
 
     Parameters

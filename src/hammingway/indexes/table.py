@@ -37,7 +37,8 @@ class TableIndex(FlatIndex):
     codes compared, the radius within which nothing was missed, and whether that makes the answer a
     scan's. Empty buckets and fewer than k candidates are no error: places stay empty.
 
-    Memory is that of a :class:`FlatIndex`, the codes a second time as rows, and 8 to 20 bytes a code.
+    Memory is that of a :class:`FlatIndex`, the codes a second time as rows, and 8 to 20 bytes a code;
+    up to 68 where the key has up to three bits more than log2(n).
 
     Parameters
     ----------
