@@ -39,8 +39,8 @@ class MultiIndex(FlatIndex):
     no scan.
 
     Memory is that of a :class:`FlatIndex`, the codes a second time as rows, and 8 to 20 bytes a code
-    and table of the usual size. The tables are built again whenever the codes added since outnumber a 64th of the index;
-    until then these codes are compared one by one.
+    and table of the usual size. The tables are built again whenever the codes added since outnumber
+    a 64th of the index; until then these codes are compared one by one.
 
     Parameters
     ----------
