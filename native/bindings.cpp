@@ -9,6 +9,8 @@
 #include <optional>
 #include <stdexcept>
 
+#include "asymmetric.hpp"
+#include "bind_probing.hpp"
 #include "dispatch.hpp"
 #include "search.hpp"
 
@@ -94,6 +96,16 @@ void bind_searches(nb::module_& m) {
                           give(std::move(ranges.offsets)));
   }, "isa"_a, "planes"_a.noconvert(), "live"_a.noconvert(), "queries"_a.noconvert(), "radius"_a,
      "ids"_a.noconvert().none(), "n_threads"_a);
+  m.def("top_k_asymmetric", [](const std::string& isa, In<uint64_t, 3> planes, In<uint64_t, 2> live,
+                               In<int8_t, 2> weights, std::optional<In<int64_t, 1>> ids, InOut<int64_t, 2> slots,
+                               InOut<int32_t, 2> scores, int n_threads) {
+    const Kernel& kernel = kernel_named(isa);
+    const Planes database = planes_of(planes, live);
+    nb::gil_scoped_release release;
+    top_k_asymmetric(kernel, database, {weights.data(), int64_t(weights.shape(0)), int(weights.shape(1))},
+                     int64_t(slots.shape(1)), keys_of(ids), n_threads, slots.data(), scores.data());
+  }, "isa"_a, "planes"_a.noconvert(), "live"_a.noconvert(), "weights"_a.noconvert(), "ids"_a.noconvert().none(),
+     "slots"_a.noconvert(), "scores"_a.noconvert(), "n_threads"_a);
 }
 
 }  // namespace
@@ -102,6 +114,7 @@ NB_MODULE(_native, m) {
   m.doc() = "Bit-plane kernels; use them through hammingway.kernels.";
   bind_rows(m);
   bind_searches(m);
+  bind_probing(m);
   m.def("available", [] {
     std::vector<std::string> names;
     for (const Kernel* kernel : available_kernels()) names.emplace_back(kernel->name);

@@ -10,7 +10,7 @@ namespace hammingway {
 
 // A found code in one word, ordered by (distance, slot).
 using Found = uint64_t;
-constexpr int kSlotBits = 50;
+constexpr int kSlotBits = 44;  // 20 bits for the distance: a weighted one reaches 4096 * 127
 inline Found found(int distance, int64_t slot) { return Found(distance) << kSlotBits | Found(slot); }
 inline int distance_of(Found f) { return int(f >> kSlotBits); }
 inline int64_t slot_of(Found f) { return int64_t(f & ((Found(1) << kSlotBits) - 1)); }

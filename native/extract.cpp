@@ -25,16 +25,15 @@ uint64_t eight_lanes(const uint64_t* totals, int words, int first, int last, int
 
 }  // namespace
 
-void all_distances(const Hit& hit, int counter_bits, int limit, uint16_t* distances) {
-  const int low = counter_bits < 8 ? counter_bits : 8;
+void all_distances(const Hit& hit, int counter_bits, int limit, int32_t* distances) {
   const int offset = limit - (1 << counter_bits);
   for (int w = 0; w < hit.words; ++w)
-    for (int shift = 0; shift < 64; shift += 8) {
-      const uint64_t lows = eight_lanes(hit.totals, hit.words, 0, low, w, shift);
-      const uint64_t highs = eight_lanes(hit.totals, hit.words, low, counter_bits, w, shift);
-      for (int i = 0; i < 8; ++i) {
-        const int total = int(lows >> (8 * i) & 255) | int(highs >> (8 * i) & 255) << 8;
-        *distances++ = uint16_t(total + offset);
+    for (int shift = 0; shift < 64; shift += 8, distances += 8) {
+      for (int i = 0; i < 8; ++i) distances[i] = offset;
+      for (int b = 0; b < counter_bits; b += 8) {
+        const int last = counter_bits < b + 8 ? counter_bits : b + 8;
+        const uint64_t sums = eight_lanes(hit.totals, hit.words, b, last, w, shift);
+        for (int i = 0; i < 8; ++i) distances[i] += int(sums >> (8 * i) & 255) << b;
       }
     }
 }

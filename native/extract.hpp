@@ -11,8 +11,8 @@ namespace hammingway {
 template <class Use>
 void for_each_lane(const Hit& hit, int counter_bits, int limit, const Use& found);
 
-// distances[lane] of all lanes of a hit, uint16.
-void all_distances(const Hit& hit, int counter_bits, int limit, uint16_t* distances);
+// distances[lane] of all lanes of a hit.
+void all_distances(const Hit& hit, int counter_bits, int limit, int32_t* distances);
 
 // Written out: this file is compiled for the oldest processors, whose popcount is a library call.
 inline int ones_in(uint64_t x) {
@@ -32,7 +32,7 @@ template <class Use>
 void for_each_lane(const Hit& hit, int counter_bits, int limit, const Use& found) {
   constexpr int kMany = 128;  // where reading all lanes becomes cheaper
   const int offset = limit - (1 << counter_bits);
-  alignas(64) uint16_t distances[kLanes];
+  alignas(64) int32_t distances[kLanes];
   const bool many = lanes_in(hit) >= kMany;
   if (many) all_distances(hit, counter_bits, limit, distances);
   for (int w = 0; w < hit.words; ++w)

@@ -1,11 +1,10 @@
 // The scan, compiled once for each instruction set: -DHAMMINGWAY_ISA names the unit.
 #include "kernel.hpp"
+#include "kernel_count.hpp"
 #include "kernel_rows.hpp"
 #include "plan.hpp"
 #include "vector.hpp"
 
-#define HAMMINGWAY_PASTE2(a, b) a##b
-#define HAMMINGWAY_PASTE(a, b) HAMMINGWAY_PASTE2(a, b)
 #define HAMMINGWAY_QUOTE2(a) #a
 #define HAMMINGWAY_QUOTE(a) HAMMINGWAY_QUOTE2(a)
 
@@ -19,8 +18,6 @@ using hammingway::kLimitStride;
 using hammingway::kMaxCounterBits;
 using hammingway::kWords;
 using hammingway::Scan;
-
-constexpr int log2_at_compile_time(int power) { return power <= 1 ? 0 : 1 + log2_at_compile_time(power / 2); }
 
 constexpr int table_vectors(int planes) { return (planes / 2 - 1) * 8 + 8; }
 constexpr int kTableBytes = table_vectors(kChunk) * kVectorBytes;
@@ -60,58 +57,6 @@ struct Flipped {
   }
   HAMMINGWAY_INLINE Vec carry_in(const Flipped& s) { return at<P - 1>(s); }
 };
-
-// ---- counting -------------------------------------------------------------------------------
-
-// One vector of weight 2^Level made from the source's vectors from index I on, depth first, so that
-// only one running sum a level is alive; sums stay in `sums`.
-template <int Level, int I, class Source>
-HAMMINGWAY_INLINE Vec gather(const Source& source, Vec* sums) {
-  if constexpr (Level == Source::kLowest) {
-    return Source::template at<I>(source);
-  } else {
-    constexpr int kHalf = 1 << (Level - 1 - Source::kLowest);
-    const Vec a = gather<Level - 1, I>(source, sums);
-    const Vec b = gather<Level - 1, I + kHalf>(source, sums);
-    Vec carry;
-    full_add(sums[Level - 1], a, b, carry);
-    return carry;
-  }
-}
-
-template <int Level, int Top, class Source>
-HAMMINGWAY_INLINE void gather_all(const Source& source, Vec* sums) {
-  if constexpr (Level < Top) {
-    sums[Level] = gather<Level, (1 << (Level - Source::kLowest)) - 1>(source, sums);
-    gather_all<Level + 1, Top>(source, sums);
-  }
-}
-
-// Number of set bits among P - 1 planes of a chunk as log2(P) vertical bits.
-template <int P, class Source>
-HAMMINGWAY_INLINE void count(const Source& source, Vec* sums) {
-  constexpr int kTop = log2_at_compile_time(P);
-  if constexpr (Source::kLowest == 1) sums[0] = Source::ones(source);
-  gather_all<Source::kLowest, kTop>(source, sums);
-}
-
-// totals (W bits and an overflow that stays set) += count + carry.
-template <int P, int W>
-HAMMINGWAY_INLINE void add_count(const Vec* sums, Vec carry, Vec* totals) {
-  constexpr int kLow = log2_at_compile_time(P);
-#pragma GCC unroll 16
-  for (int b = 0; b < kLow; ++b) {
-    const Vec c = carry;
-    full_add(totals[b], sums[b], c, carry);
-  }
-#pragma GCC unroll 16
-  for (int b = kLow; b < W; ++b) {
-    const Vec t = totals[b];
-    totals[b] = t ^ carry;
-    carry = t & carry;
-  }
-  totals[W] |= carry;
-}
 
 // ---- hits -----------------------------------------------------------------------------------
 
@@ -355,7 +300,7 @@ static void scan_blocks(const Scan& scan, const uint64_t* planes, const uint64_t
 
 const Kernel kKernel{
     HAMMINGWAY_QUOTE(HAMMINGWAY_ISA), kVectorBytes, scratch_bytes, scan_blocks<scan_tables_at>,
-    scan_blocks<scan_xor_at>,         transpose,    pairwise,
+    scan_blocks<scan_xor_at>,         transpose,    pairwise,      &hammingway::HAMMINGWAY_PASTE(HAMMINGWAY_ISA, _asymmetric),
 };
 
 }  // namespace

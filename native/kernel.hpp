@@ -35,6 +35,8 @@ struct Scan {
   void* context;
 };
 
+struct AsymmetricKernel;  // asymmetric_kernel.hpp
+
 struct Kernel {
   const char* name;
   int vector_bytes;
@@ -44,7 +46,10 @@ struct Kernel {
   void (*scan_xor)(const Scan&, const uint64_t* planes, const uint64_t* live, int64_t first, int64_t last);
   void (*transpose)(uint64_t* matrix);  // 64 x 64 bits in place
   void (*pairwise)(const uint8_t* query, const uint8_t* database, int64_t n, int n_bytes, uint16_t* distances);
+  const AsymmetricKernel* asymmetric;
 };
+
+extern const AsymmetricKernel baseline_asymmetric, avx2_asymmetric, avx512_asymmetric, neon_asymmetric;
 
 const Kernel* baseline_kernel();
 const Kernel* avx2_kernel();

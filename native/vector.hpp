@@ -21,6 +21,8 @@
 #define HAMMINGWAY_VECTOR_BYTES 16
 #endif
 
+#define HAMMINGWAY_PASTE2(a, b) a##b
+#define HAMMINGWAY_PASTE(a, b) HAMMINGWAY_PASTE2(a, b)
 #define HAMMINGWAY_INLINE static inline __attribute__((always_inline))
 
 namespace {

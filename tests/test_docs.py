@@ -15,10 +15,19 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
-CODES_PAGE = "docs/howto/read-codes-of-others.md"
-PLUGIN_PAGE = "docs/howto/write-a-hasher.md"
-PYTHON_PAGES = ["README.md", "docs/tutorial/first-search.md", "docs/howto/use-with-scikit-learn.md", CODES_PAGE]
+CODES_PAGE = "docs/howto/sentence-transformers.md"
 FILE_PAGE = "docs/howto/search-a-file.md"
+PLUGIN_PAGE = "docs/howto/write-a-hasher.md"
+PYTHON_PAGES = [
+    "README.md",
+    "docs/tutorial/first-search.md",
+    "docs/howto/keep-a-collection.md",
+    "docs/howto/rerank.md",
+    "docs/howto/score-asymmetrically.md",
+    "docs/howto/coming-from-faiss.md",
+    "docs/howto/scikit-learn.md",
+    CODES_PAGE,
+]
 SHELL_PAGES = ["README.md", FILE_PAGE]
 
 

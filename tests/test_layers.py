@@ -16,14 +16,16 @@ CORE |= {"code_files", "ids"}
 LAYERS = {
     **dict.fromkeys(CORE, 0),
     **dict.fromkeys(["hashers", "indexes", "metrics", "datasets"], 1),
+    "collection": 2,
+    **dict.fromkeys(["faiss_style", "neighbors"], 2),  # the faces that users of other libraries expect
     **dict.fromkeys(["bench", "testing"], 3),
     "reports": 4,
     "cli": 5,  # the last to speak: it prints reports, and nobody imports it
 }
 BENCH_MAY = ("hashers.base", "indexes.base", "indexes.flat", "metrics", "datasets")
 HOMES = {
-    "sklearn": {"hashers", "datasets", "testing"},
-    "scipy": {"hashers"},
+    "sklearn": {"hashers", "datasets", "testing", "neighbors"},
+    "scipy": {"hashers", "neighbors"},
     **{name: {"datasets"} for name in ["h5py", "pyarrow", "PIL", "pooch"]},
     **{name: {"reports"} for name in ["altair", "jinja2", "vl_convert"]},
     **{name: {"bench"} for name in ["faiss", "usearch"]},
@@ -31,7 +33,11 @@ HOMES = {
     "rich": {"cli", "reports"},
     **{name: set() for name in ["torch", "ray", "transformers", "matplotlib"]},
 }
-AT_IMPORT_TIME = {"sklearn": ("hashers", "testing.hashers"), "click": ("cli",), "altair": ("reports.charts",)}
+AT_IMPORT_TIME = {
+    "sklearn": ("hashers", "testing.hashers", "neighbors"),
+    "click": ("cli",),
+    "altair": ("reports.charts",),
+}
 """Packages and files of no use without a dependency, which may import it at the top of a file."""
 
 
@@ -123,7 +129,7 @@ def own_rule(item: Import) -> str | None:
         return item.breaks(f"layer {LAYERS[item.component]} may import only layers below, not layer {LAYERS[to]}")
     if item.component == "bench" and LAYERS[to] == 1 and not f"{target}.".startswith(tuple(f"{m}." for m in BENCH_MAY)):
         return item.breaks(f"bench gets contestants by registry name; of layer 1 it may import {', '.join(BENCH_MAY)}")
-    if to == "hashers" and item.at_import_time and item.component != "testing":
+    if to == "hashers" and item.at_import_time and item.component not in ("testing", "neighbors"):
         return item.breaks("hashers load scikit-learn; import them inside the function that needs them")
     return None
 
@@ -185,6 +191,8 @@ PLANTED = {
     ("bench/x.py", "from hammingway.hashers.itq import ITQ"): "by registry name",
     ("bench/x.py", "def f():\n    from hammingway.indexes import FlatIndex"): "by registry name",
     ("cli/x.py", "from hammingway.hashers import Hasher"): "load scikit-learn",
+    ("faiss_style.py", "from hammingway.hashers import Hasher"): "load scikit-learn",
+    ("indexes/x.py", "from hammingway.neighbors import HammingNeighbors"): "may import only layers below",
     ("cli/x.py", "from hammingway import Codes"): "both must be in the layer table",
     ("__init__.py", "from hammingway.codes import Codes"): "loads nothing",
     ("metrics/x.py", "def f():\n    import scipy.stats"): "may be imported only in: hashers",
@@ -201,6 +209,7 @@ ALLOWED = [
     ("cli/x.py", "import click\ndef f():\n    from hammingway.hashers import ITQ"),
     ("cli/x.py", "from hammingway.reports import html"),
     ("hashers/x.py", "from sklearn.base import BaseEstimator\ndef f():\n    import scipy.linalg"),
+    ("neighbors.py", "from sklearn.base import BaseEstimator\nfrom hammingway.hashers import Hasher"),
     ("kernels/x.py", "from hammingway.codes import Codes\nfrom . import layout"),
 ]
 

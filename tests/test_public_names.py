@@ -86,7 +86,8 @@ def test_every_error_class_is_public():
     "statement",
     [
         "import hammingway; dir(hammingway)",
-        "from hammingway import Codes, FlatIndex, Neighbors, Ranges",
+        "from hammingway import Codes, FlatIndex, Neighbors, Originals, Ranges, rerank",
+        "import hammingway.faiss_style",
         "import hammingway.code_files, hammingway.config, hammingway.registry, hammingway.storage",
         "import hammingway.metrics, hammingway.datasets, hammingway.datasets.formats",
         "import hammingway.testing.indexes",

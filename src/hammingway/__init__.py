@@ -15,27 +15,42 @@ from typing import Any
 __all__ = [
     "ITQ",
     "Codes",
+    "Collection",
     "FlatIndex",
+    "HammingNeighbors",
     "Hasher",
+    "MultiIndex",
     "Neighbors",
+    "Originals",
     "PCAHash",
     "RandomHyperplanes",
     "Ranges",
+    "Reranked",
     "RotatedPCAHash",
+    "Scored",
     "SignHash",
     "SpectralHash",
     "SupervisedITQ",
+    "TableIndex",
     "__version__",
     "load_hasher",
+    "rerank",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Codes": "hammingway.codes",
+    "Collection": "hammingway.collection",
     "FlatIndex": "hammingway.indexes",
+    "MultiIndex": "hammingway.indexes",
+    "TableIndex": "hammingway.indexes",
+    "HammingNeighbors": "hammingway.neighbors",
     "Neighbors": "hammingway.results",
+    "Originals": "hammingway.indexes",
     "Ranges": "hammingway.results",
+    "Reranked": "hammingway.indexes",
+    "Scored": "hammingway.results",
     "Hasher": "hammingway.hashers",
     "ITQ": "hammingway.hashers",
     "PCAHash": "hammingway.hashers",
@@ -45,6 +60,7 @@ _HOMES = {
     "SpectralHash": "hammingway.hashers",
     "SupervisedITQ": "hammingway.hashers",
     "load_hasher": "hammingway.hashers",
+    "rerank": "hammingway.indexes",
 }
 
 

@@ -11,6 +11,7 @@
     ├── ConfigError (ValueError)            a configuration has an unknown key or a wrong value
     ├── UnknownNameError (LookupError)      no such hasher, index, data set, ...
     ├── DuplicateNameError                  two distributions registered the same name
+    ├── CollectionLockedError               another process writes to the collection
     ├── DownloadError                       a data set could not be fetched or has a wrong checksum
     └── MissingExtraError (ImportError)     a feature needs an optional dependency
 
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 __all__ = [
     "CodeWidthError",
+    "CollectionLockedError",
     "ConfigError",
     "DownloadError",
     "DuplicateNameError",
@@ -68,6 +70,10 @@ class UnknownNameError(HammingwayError, LookupError):
 
 class DuplicateNameError(HammingwayError):
     """Two installed distributions register the same name."""
+
+
+class CollectionLockedError(HammingwayError):
+    """Another writer has the collection open."""
 
 
 class DownloadError(HammingwayError):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hammingway.errors import ShapeError
 
-__all__ = ["Neighbors", "Ranges"]
+__all__ = ["Neighbors", "Ranges", "Scored"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,3 +85,37 @@ class Ranges:
     def counts(self) -> NDArray[np.int64]:
         """Results of each query, int64 (n_queries,)."""
         return np.diff(self.offsets)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """The k best codes of each query by a real score, greatest first, sorted by (-score, id).
+
+    Parameters
+    ----------
+    ids : int64 (n_queries, k); -1 where fewer than k codes exist.
+    scores : float64 (n_queries, k), similarities; minus infinity beside id -1.
+
+    Examples
+    --------
+    >>> found = Scored(np.array([[3, -1]]), np.array([[0.5, -np.inf]]))
+    >>> for ids, scores in found:
+    ...     print(ids, scores)
+    [ 3 -1] [ 0.5 -inf]
+    """
+
+    ids: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.ids.ndim != 2 or self.ids.shape != self.scores.shape:
+            raise ShapeError(
+                f"ids and scores must share one shape (n_queries, k); got {self.ids.shape} and {self.scores.shape}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """Yield each query's (ids, scores)."""
+        return zip(self.ids, self.scores, strict=True)

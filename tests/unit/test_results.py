@@ -1,4 +1,4 @@
-"""Neighbors and Ranges refuse arrays that do not belong together."""
+"""Neighbors, Scored and Ranges refuse arrays that do not belong together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from hammingway.errors import ShapeError
-from hammingway.results import Neighbors, Ranges
+from hammingway.results import Neighbors, Ranges, Scored
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,18 @@ def test_offsets_must_partition_the_results(offsets, message):
 def test_ranges_need_one_distance_an_id(n_ids, n_distances):
     with pytest.raises(ShapeError, match=r"\(n_found,\)"):
         Ranges(np.zeros(n_ids, np.int64), np.zeros(n_distances, np.int32), np.array([0, 3]))
+
+
+@pytest.mark.parametrize(("ids", "scores"), [((2, 3), (2, 2)), ((3,), (3,)), ((0, 3), (0, 2))])
+def test_scored_needs_two_equal_shapes(ids, scores):
+    with pytest.raises(ShapeError, match=r"\(n_queries, k\)"):
+        Scored(np.zeros(ids, np.int64), np.zeros(scores))
+
+
+def test_scored_iterates_over_the_queries():
+    found = Scored(np.arange(6).reshape(2, 3), -np.arange(6.0).reshape(2, 3))
+    assert len(found) == 2
+    assert [(ids.tolist(), scores.tolist()) for ids, scores in found] == [
+        ([0, 1, 2], [0, -1, -2]),
+        ([3, 4, 5], [-3, -4, -5]),
+    ]

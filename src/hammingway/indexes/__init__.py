@@ -3,6 +3,22 @@
 from __future__ import annotations
 
 from hammingway.indexes.base import Index
+from hammingway.indexes.certified import Certificate, CertifiedNeighbors, CertifiedRanges
 from hammingway.indexes.flat import FlatIndex
+from hammingway.indexes.multi import MultiIndex
+from hammingway.indexes.originals import Originals
+from hammingway.indexes.rerank import Reranked, rerank
+from hammingway.indexes.table import TableIndex
 
-__all__ = ["FlatIndex", "Index"]
+__all__ = [
+    "Certificate",
+    "CertifiedNeighbors",
+    "CertifiedRanges",
+    "FlatIndex",
+    "Index",
+    "MultiIndex",
+    "Originals",
+    "Reranked",
+    "TableIndex",
+    "rerank",
+]

@@ -15,8 +15,9 @@ from hammingway.indexes import flat_file
 from hammingway.indexes.base import Index, check_codes, check_k, check_n_threads, check_radius
 from hammingway.indexes.id_map import IdMap
 from hammingway.indexes.plane_store import PlaneStore
-from hammingway.kernels import LANES, top_k, within
-from hammingway.results import Neighbors, Ranges
+from hammingway.indexes.query_weights import check_scores, quantize_scores
+from hammingway.kernels import LANES, top_k, top_k_asymmetric, within
+from hammingway.results import Neighbors, Ranges, Scored
 
 __all__ = ["FlatIndex"]
 
@@ -128,6 +129,51 @@ class FlatIndex(Index):
             ids[:, :n_found], distances[:, :n_found] = self._id_map.of(slots), found
         return Neighbors(ids, distances)
 
+    def search_asymmetric(
+        self, scores: ArrayLike, k: int, *, query_bits: int = 8, prefix_bits: int | None = None
+    ) -> Scored:
+        """Return the ``k`` codes that agree best with each query's scores, sorted by (-score, id).
+
+        A code read as -1 and +1 is scored by its inner product with the query's scores, so that a
+        bit the query is sure of counts more than one it is not. The scores are first rounded to
+        integers, see :func:`hammingway.indexes.query_weights.quantize_scores`; sums and order are
+        then exact. Weights of the bits are weights of the scores: pass ``scores * weights``.
+
+        Parameters
+        ----------
+        scores : real (n_queries, n_bits), ``hasher.project(queries)``; finite.
+        k : results a query, from 1; where the index holds fewer, id -1 at minus infinity fills up.
+        query_bits : 4 or 8, the bits a score is rounded to. Four are faster and rank a little worse.
+        prefix_bits : score the first ``prefix_bits`` bits of the codes only, at the price of codes that
+            short; all if not given. Then ``scores`` has that many columns.
+
+        Raises
+        ------
+        CodeWidthError : not one column of scores for each bit that is scored.
+        ShapeError : scores of another number of dimensions.
+        InvalidInputError : scores that are not finite real numbers, k below 1, query_bits other than
+            4 and 8, or prefix_bits outside 1 to n_bits.
+
+        Examples
+        --------
+        >>> index = FlatIndex(2).add(Codes.from_bits([[0, 0], [0, 1], [1, 0]]))
+        >>> index.search_asymmetric([[0.25, -1.0]], k=2)
+        Scored(ids=array([[2, 0]]), scores=array([[1.2519685, 0.7480315]]))
+        """
+        n_scored = self._n_scored(prefix_bits)
+        weights, units = quantize_scores(check_scores(scores, n_scored), query_bits)
+        k = check_k(k)
+        ids = np.full((len(weights), k), -1, np.int64)
+        similarities = np.full((len(weights), k), -np.inf)
+        n_found = min(k, len(self))
+        if n_found and len(weights):
+            store, keys = self._store, self._id_map.keys
+            slots, sums = top_k_asymmetric(
+                store.planes, store.live, weights, n_found, ids=keys, n_threads=self.n_threads
+            )
+            ids[:, :n_found], similarities[:, :n_found] = self._id_map.of(slots), sums * units[:, None]
+        return Scored(ids, similarities)
+
     def search_radius(self, queries: Codes, radius: int) -> Ranges:
         """Return all codes within ``radius`` bits of each query, that distance included, sorted by (distance, id).
 
@@ -208,6 +254,15 @@ class FlatIndex(Index):
             self._id_map.begin_storing(self._store.live_slots())
         self._store.append(codes.packed)
         self._id_map.append(len(codes), named)
+
+    def _n_scored(self, prefix_bits: int | None) -> int:
+        if prefix_bits is None:
+            return self.n_bits
+        if isinstance(prefix_bits, bool) or not isinstance(prefix_bits, int | np.integer):
+            raise InvalidInputError(f"prefix_bits must be a whole number; got {prefix_bits!r}.")
+        if not 1 <= prefix_bits <= self.n_bits:
+            raise InvalidInputError(f"prefix_bits must lie in 1 to {self.n_bits}; got {prefix_bits}.")
+        return int(prefix_bits)
 
     def _compact(self) -> None:
         """Give back the memory of removed codes."""

@@ -17,18 +17,25 @@ from hammingway.indexes.plane_store import PlaneStore
 from hammingway.kernels import LANES
 from hammingway.storage import read_arrays, write_arrays
 
-__all__ = ["KIND", "read", "write"]
+__all__ = ["KIND", "read", "read_with_header", "write"]
 
 KIND = "flat-index"
 
 
-def write(path: str | os.PathLike[str], store: PlaneStore, id_map: IdMap) -> None:
-    """Write a store without dead slots, and its ids unless they count up from 0."""
+def write(
+    path: str | os.PathLike[str],
+    store: PlaneStore,
+    id_map: IdMap,
+    *,
+    kind: str = KIND,
+    more: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a store without dead slots, and its ids unless they count up from 0; ``more`` joins the header."""
     arrays: dict[str, NDArray[Any]] = {"planes": store.planes}
     if id_map.stored is not None:
         arrays["ids"] = id_map.stored
     header = {"n_bits": store.n_bits, "n_codes": store.n_slots, "next_id": id_map.next_id, "lanes": LANES}
-    write_arrays(path, arrays, kind=KIND, header=header)
+    write_arrays(path, arrays, kind=kind, header=header | dict(more or {}))
 
 
 def read(path: str | os.PathLike[str]) -> tuple[PlaneStore, IdMap]:
@@ -39,12 +46,23 @@ def read(path: str | os.PathLike[str]) -> tuple[PlaneStore, IdMap]:
     FileNotFoundError : there is no such file.
     FileFormatError : not such a file, or its parts contradict each other.
     """
-    arrays, header = read_arrays(path, kind=KIND)
+    store, id_map, _ = read_with_header(path, kind=KIND)
+    return store, id_map
+
+
+def read_with_header(path: str | os.PathLike[str], *, kind: str) -> tuple[PlaneStore, IdMap, dict[str, Any]]:
+    """Return what :func:`write` wrote as ``kind``, and the header, of which only its own part is checked.
+
+    Raises
+    ------
+    FileNotFoundError, FileFormatError : as for :func:`read`.
+    """
+    arrays, header = read_arrays(path, kind=kind)
     n_codes = _check_header(header, path)
     planes = _check_planes(arrays, header, path)
     ids = _check_ids(arrays, header, path)
     store = PlaneStore.from_arrays(planes, _all_live(n_codes), n_codes)
-    return store, IdMap(n_codes, ids=ids, next_id=header["next_id"])
+    return store, IdMap(n_codes, ids=ids, next_id=header["next_id"]), header
 
 
 def _check_header(header: Mapping[str, Any], path: str | os.PathLike[str]) -> int:

@@ -30,6 +30,7 @@ __all__ = [
     "pairwise",
     "read_rows",
     "top_k",
+    "top_k_asymmetric",
     "within",
     "write_rows",
 ]
@@ -40,5 +41,6 @@ BACKEND = _active.name
 write_rows = _active.write_rows
 read_rows = _active.read_rows
 top_k = _active.top_k
+top_k_asymmetric = _active.top_k_asymmetric
 within = _active.within
 pairwise = _active.pairwise

@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 
 from hammingway.errors import CodeWidthError, InvalidInputError, ShapeError, UnknownNameError
 from hammingway.kernels import numpy_twin
-from hammingway.kernels.layout import LANES, check_ids, check_planes, check_rows, check_slots, count_of, threads_of
+from hammingway.kernels.layout import (
+    LANES,
+    check_ids,
+    check_planes,
+    check_rows,
+    check_slots,
+    check_weights,
+    count_of,
+    threads_of,
+)
 from hammingway.kernels.native import NativeTable
 
 __all__ = ["Kernels", "available", "backend", "choose", "info"]
@@ -31,6 +40,8 @@ class Table(Protocol):
     def read_rows(self) -> Callable[..., NDArray[np.uint8]]: ...
     @property
     def top_k(self) -> Callable[..., tuple[NDArray[np.int64], NDArray[np.int32]]]: ...
+    @property
+    def top_k_asymmetric(self) -> Callable[..., tuple[NDArray[np.int64], NDArray[np.int32]]]: ...
     @property
     def within(self) -> Callable[..., tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]]: ...
     @property
@@ -123,6 +134,43 @@ class Kernels:
         k = count_of("k", k, 1)
         ids = check_ids(ids, live)
         return self._table.top_k(planes, live, queries, k, ids=ids, n_threads=threads_of(n_threads))
+
+    def top_k_asymmetric(
+        self,
+        planes: NDArray[np.uint64],
+        live: NDArray[np.uint64],
+        weights: NDArray[np.int8],
+        k: int,
+        *,
+        ids: NDArray[np.int64] | None = None,
+        n_threads: int | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Return the ``k`` live slots whose codes, read as -1 and +1, have the greatest inner products with each query.
+
+        Parameters
+        ----------
+        planes, live : the database, uint64 (n_blocks, n_bits, 8) and (n_blocks, 8), C-contiguous.
+        weights : int8 (n_queries, m), -127 to 127, m from 1 to n_bits; with fewer than n_bits, the
+            first m bits of the codes are scored.
+        k : results a query, >= 1; may exceed the number of codes.
+        ids : int64 (>= last live slot + 1,), what orders equal scores; the slot if not given.
+
+        Returns
+        -------
+        slots : int64 (n_queries, k), sorted by (-score, id); -1 where fewer than k codes live.
+        scores : int32 (n_queries, k), exactly the sum of +weight over set bits and -weight over the
+            others; -2^31 beside slot -1.
+
+        Raises
+        ------
+        InvalidInputError : ``k`` below 1, a weight of -128, a wrong dtype, or an array that is not contiguous.
+        ShapeError : a wrong shape (``CodeWidthError`` for the width of ``weights``).
+        """
+        n_bits = check_planes(planes, live)
+        weights = check_weights(weights, n_bits)
+        k = count_of("k", k, 1)
+        ids = check_ids(ids, live)
+        return self._table.top_k_asymmetric(planes, live, weights, k, ids=ids, n_threads=threads_of(n_threads))
 
     def within(
         self,

@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 from hammingway.codes import MAX_BITS
 from hammingway.errors import CodeWidthError, InvalidInputError, ShapeError
 
-__all__ = ["LANES", "WORDS", "check_ids", "check_planes", "check_rows", "check_slots", "count_of", "threads_of"]
+__all__ = [
+    "LANES",
+    "WORDS",
+    "check_ids",
+    "check_planes",
+    "check_rows",
+    "check_slots",
+    "check_weights",
+    "count_of",
+    "threads_of",
+]
 
 LANES = 512
 WORDS = LANES // 64
@@ -58,6 +68,20 @@ def check_rows(name: str, packed: NDArray[np.uint8], n_bits: int) -> NDArray[np.
     if n_bits % 8 and np.any(packed[:, -1] >> (n_bits % 8)):
         raise InvalidInputError(f"{name} has a bit set past the {n_bits}th; pad bits must be 0.")
     return np.ascontiguousarray(packed)
+
+
+def check_weights(weights: NDArray[np.int8], n_bits: int) -> NDArray[np.int8]:
+    """Return ``weights``, int8 (n, 1 to n_bits) from -127 to 127, C-contiguous."""
+    if not isinstance(weights, np.ndarray) or weights.dtype != np.int8:
+        got = getattr(weights, "dtype", type(weights).__name__)
+        raise InvalidInputError(f"weights must be an int8 array; got {got}.")
+    if weights.ndim != 2:
+        raise ShapeError(f"weights must have shape (n_queries, 1 to {n_bits}); got {weights.shape}.")
+    if not 1 <= weights.shape[1] <= n_bits:
+        raise CodeWidthError(f"weights of {n_bits}-bit codes must have shape (n, 1 to {n_bits}); got {weights.shape}.")
+    if np.any(weights == -128):
+        raise InvalidInputError("weights must lie in -127 to 127; got -128.")
+    return np.ascontiguousarray(weights)
 
 
 def check_slots(slots: NDArray[np.int64], n_blocks: int) -> NDArray[np.int64]:

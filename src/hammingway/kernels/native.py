@@ -59,6 +59,22 @@ class NativeTable:
             self._module.top_k(self._isa, planes, live, queries[part], ids, slots[part], distances[part], n_threads)
         return slots, distances
 
+    def top_k_asymmetric(
+        self,
+        planes: NDArray[np.uint64],
+        live: NDArray[np.uint64],
+        weights: NDArray[np.int8],
+        k: int,
+        *,
+        ids: NDArray[np.int64] | None,
+        n_threads: int,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Find the k greatest weighted sums; see :meth:`hammingway.kernels.Kernels.top_k_asymmetric`."""
+        slots = np.empty((len(weights), k), dtype=np.int64)
+        scores = np.empty((len(weights), k), dtype=np.int32)
+        self._module.top_k_asymmetric(self._isa, planes, live, weights, ids, slots, scores, n_threads)
+        return slots, scores
+
     def within(
         self,
         planes: NDArray[np.uint64],

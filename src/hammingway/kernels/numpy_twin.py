@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hammingway.kernels.layout import LANES, WORDS
 
-__all__ = ["pairwise", "read_rows", "top_k", "within", "write_rows"]
+__all__ = ["pairwise", "read_rows", "top_k", "top_k_asymmetric", "within", "write_rows"]
 
 _CHUNK_BYTES = 32 << 20
 
@@ -58,6 +58,29 @@ def top_k(
         best = np.lexsort((present, keys, row))[:k]
         slots[i, :found], distances[i, :found] = present[best], row[best]
     return slots, distances
+
+
+def top_k_asymmetric(
+    planes: NDArray[np.uint64],
+    live: NDArray[np.uint64],
+    weights: NDArray[np.int8],
+    k: int,
+    *,
+    ids: NDArray[np.int64] | None = None,
+    n_threads: int | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the ``k`` live slots of the greatest weighted sums; see :func:`hammingway.kernels.top_k_asymmetric`."""
+    present, rows, keys = _live_rows(planes, live, ids)
+    slots = np.full((len(weights), k), -1, dtype=np.int64)
+    scores = np.full((len(weights), k), np.iinfo(np.int32).min, dtype=np.int32)
+    found = min(k, len(present))
+    bits = np.unpackbits(rows, axis=1, count=weights.shape[1], bitorder="little")
+    signs = bits.astype(np.float32) * 2 - 1
+    for i, query in enumerate(weights):
+        row = signs @ query.astype(np.float32)  # exact: no sum of 4096 such weights reaches 2^24
+        best = np.lexsort((present, keys, -row))[:k]
+        slots[i, :found], scores[i, :found] = present[best], row[best]
+    return slots, scores
 
 
 def within(

@@ -1,0 +1,400 @@
+"""The artifact a user keeps: codes under ids, found by Hamming distance, changed safely."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from sqlite3 import Connection
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hammingway.code_files import StoredCodes
+from hammingway.codes import Codes, check_n_bits
+from hammingway.collection import keys as id_keys
+from hammingway.collection import tables
+from hammingway.collection.changes import Batch
+from hammingway.collection.checking import damages
+from hammingway.collection.creation import create_folder
+from hammingway.collection.database import Folder
+from hammingway.collection.filters import Condition, compile_filter
+from hammingway.collection.inputs import OriginalType, check_choice, check_metadata, check_originals
+from hammingway.collection.keys import Ids
+from hammingway.collection.parts import Part, Snapshot
+from hammingway.collection.records import FORMAT_VERSION, IdType, Manifest
+from hammingway.collection.results import CollectionStats, Items, NamedNeighbors, NamedRanges
+from hammingway.collection.scan import filtered, nearest, within_radius
+from hammingway.collection.session import Session
+from hammingway.errors import FileFormatError, InvalidInputError
+from hammingway.ids import distinct
+from hammingway.indexes.base import check_codes, check_k, check_n_threads, check_radius
+from hammingway.results import Neighbors, Ranges
+
+if TYPE_CHECKING:
+    from hammingway.hashers.base import Hasher
+
+__all__ = ["Collection"]
+
+Metadata = Sequence[Mapping[str, Any] | None]
+
+
+class Collection:
+    """Codes, ids, metadata, optionally their encoder and the original vectors, in one directory.
+
+    Make one by :meth:`create` or :meth:`open`, and close it, best by ``with``. Every operation that
+    has returned survives a crash of the process or the machine; one that was interrupted happened
+    entirely or not at all. One process at a time writes; any number read, each on the state it
+    opened (see :meth:`refresh`). Threads may search while another one writes. Damaged bytes are
+    reported as FileFormatError, with the file, before a result depends on them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "words")
+    >>> words = Codes.from_bits([[0, 0, 0], [1, 1, 1], [0, 1, 1]])
+    >>> with Collection.create(path, n_bits=3, id_type="string") as collection:
+    ...     _ = collection.add(words, ids=["no", "yes", "maybe"], metadata=[{"year": 2001}, {"year": 2020}, None])
+    ...     collection.search(Codes.from_bits([[1, 1, 0]]), k=2).ids
+    ...     collection.search(Codes.from_bits([[1, 1, 0]]), k=1, where={"year": {"$lt": 2010}}).ids
+    array([['yes', 'no']], dtype=object)
+    array([['no']], dtype=object)
+    >>> with Collection.open(path, read_only=True) as collection:
+    ...     collection.get(["yes"]).metadata
+    [{'year': 2020}]
+    """
+
+    def __init__(self, session: Session, *, n_threads: int | None = None) -> None:
+        self.n_threads = check_n_threads(n_threads)
+        self._session = session
+        self._guard = session.guard
+        self._hasher: Hasher | None = None
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        encoder: Hasher | str | None = None,
+        n_bits: int | None = None,
+        id_type: IdType = "integer",
+        originals: OriginalType | None = None,
+        n_threads: int | None = None,
+    ) -> Self:
+        """Write an empty collection to ``path``, where nothing is yet, and open it for writing.
+
+        Parameters
+        ----------
+        encoder : fitted hasher, stored too, that turns vectors into codes; or the fingerprint of one
+            kept elsewhere; or None, and codes of any origin are taken.
+        n_bits : bits a code, 1 to 4096; the encoder's own where a hasher is given.
+        id_type : 'integer' (int64 from 0) or 'string' (1 to 1000 characters).
+        originals : dtype in which added vectors are kept too; None keeps none.
+        n_threads : threads of a search; None for all cores. The result never depends on it.
+
+        Raises
+        ------
+        InvalidInputError : there is something at ``path``, or an argument cannot be used.
+        """
+        check_n_threads(n_threads)
+        check_choice("id_type", id_type, IdType)
+        if originals is not None:
+            check_choice("originals", originals, OriginalType)
+        hasher = None if encoder is None or isinstance(encoder, str) else encoder
+        if hasher is not None:
+            if n_bits is not None and n_bits != hasher.n_bits_:
+                raise InvalidInputError(f"the encoder gives {hasher.n_bits_} bits, not {n_bits}; leave n_bits out.")
+            n_bits = hasher.n_bits_
+        manifest = Manifest(
+            format_version=FORMAT_VERSION,
+            n_bits=check_n_bits(n_bits),
+            id_type=id_type,
+            encoder=encoder if hasher is None or isinstance(encoder, str) else hasher.fingerprint(),
+            has_encoder=hasher is not None,
+            originals=originals,
+            n_features=None if hasher is None else int(hasher.n_features_in_),
+        )
+        create_folder(path, manifest, hasher)
+        return cls.open(path, n_threads=n_threads)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, read_only: bool = False, n_threads: int | None = None) -> Self:
+        """Open the collection at ``path``, to write or only to read.
+
+        Raises
+        ------
+        FileNotFoundError : there is nothing at ``path``.
+        FileFormatError : it is no collection, of a newer format, or damaged.
+        CollectionLockedError : it is open for writing elsewhere.
+        """
+        check_n_threads(n_threads)
+        folder = Folder(path)
+        if not folder.path.is_dir():
+            raise FileNotFoundError(f"{folder.path}: no such collection.")
+        return cls(Session(folder, read_only=read_only), n_threads=n_threads)
+
+    def close(self) -> None:
+        """Give the directory back; every operation that returned is on the disk already."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self._manifest.n_items
+
+    def __contains__(self, item_id: object) -> bool:
+        """Return whether there is an item with this id."""
+        with self._session.reading() as (snapshot, connection):
+            return id_keys.has(connection, snapshot, item_id, self._guard)
+
+    def __repr__(self) -> str:
+        return f"Collection({str(self._session.folder.path)!r}, {len(self)} items of {self.n_bits} bits)"
+
+    @property
+    def n_bits(self) -> int:
+        """Bits a code."""
+        return self._manifest.n_bits
+
+    @property
+    def id_type(self) -> IdType:
+        """'integer' or 'string'."""
+        return self._manifest.id_type
+
+    @property
+    def encoder_fingerprint(self) -> str | None:
+        """Fingerprint of the hasher whose codes these are, or None where any are taken."""
+        return self._manifest.encoder
+
+    @property
+    def encoder(self) -> Hasher:
+        """The stored hasher, loaded at the first use.
+
+        Raises
+        ------
+        InvalidInputError : none is stored.
+        FileFormatError : its file is damaged, or not the one the collection was created with.
+        """
+        if not self._manifest.has_encoder:
+            raise InvalidInputError("this collection stores no encoder; hand over Codes instead of vectors.")
+        if self._hasher is None:
+            from hammingway.hashers.saving import load_hasher
+
+            hasher = load_hasher(self._session.folder.encoder)
+            if hasher.fingerprint() != self.encoder_fingerprint:
+                raise FileFormatError(
+                    f"{self._session.folder.encoder} is not the encoder of this collection. Restore a copy."
+                )
+            self._hasher = hasher
+        return self._hasher
+
+    def add(
+        self,
+        items: Codes | StoredCodes | ArrayLike,
+        *,
+        ids: ArrayLike | Sequence[str] | None = None,
+        metadata: Metadata | None = None,
+        vectors: ArrayLike | None = None,
+    ) -> NDArray[Any]:
+        """Add items, durably, and return their ids.
+
+        Parameters
+        ----------
+        items : n codes, or vectors (n, n_features) for the stored encoder. ``StoredCodes`` carry the
+            fingerprint of their encoder, and it is checked; plain ``Codes`` are taken on trust.
+        ids : one an item, new and distinct; left out, integer ids go on after the largest ever given.
+        metadata : one dict an item that JSON can hold, or None.
+        vectors : originals (n, n_features) to keep; left out where ``items`` are the vectors.
+
+        Raises
+        ------
+        CodeWidthError, ShapeError, InvalidInputError : and nothing was added.
+        OSError : the disk is full or failed; nothing was added.
+        """
+        return self._put(items, ids, metadata, vectors, replace=False)
+
+    def upsert(
+        self,
+        items: Codes | StoredCodes | ArrayLike,
+        *,
+        ids: ArrayLike | Sequence[str],
+        metadata: Metadata | None = None,
+        vectors: ArrayLike | None = None,
+    ) -> NDArray[Any]:
+        """Add items, or replace those whose ids are there, code and metadata and all; see :meth:`add`."""
+        return self._put(items, ids, metadata, vectors, replace=True)
+
+    def delete(self, ids: ArrayLike | Sequence[str]) -> int:
+        """Remove the items of ``ids`` and return how many there were; an id listed twice counts once.
+
+        Raises
+        ------
+        InvalidInputError : an id is not there; nothing was removed.
+        """
+        with self._session.changing() as change:
+            keys = distinct(id_keys.find_known(change.connection, change.snapshot, ids, self._guard))
+            change.kill(keys)
+            change.forget(keys, names=True)
+        return len(keys)
+
+    def get(self, ids: ArrayLike | Sequence[str]) -> Items:
+        """Return the items of ``ids``, in that order.
+
+        Raises
+        ------
+        InvalidInputError : an id is not there.
+        """
+        with self._session.reading() as (snapshot, connection):
+            keys = id_keys.find_known(connection, snapshot, ids, self._guard)
+            bodies = tables.bodies_of(connection, keys, self._guard.path)
+            named = id_keys.name_keys(connection, keys, self._guard) if self.id_type == "string" else keys
+        owners, slots = snapshot.find(keys)
+        packed = np.empty((len(keys), -(-self.n_bits // 8)), np.uint8)
+        vectors = _room_for_vectors(snapshot.manifest, len(keys))
+        for i in np.unique(owners).tolist():
+            mine = owners == i
+            packed[mine] = snapshot.parts[i].rows(slots[mine])
+            if vectors is not None:
+                vectors[mine] = snapshot.parts[i].originals_of(slots[mine])
+        metadata = [json.loads(bodies.get(key, "{}")) for key in keys.tolist()]
+        return Items(named, Codes(packed, self.n_bits), metadata, vectors)
+
+    def search(
+        self, queries: Codes | StoredCodes | ArrayLike, k: int, *, where: Mapping[str, Any] | None = None
+    ) -> Neighbors | NamedNeighbors:
+        """Return the ``k`` nearest items of each query, exactly, sorted by (distance, id).
+
+        String ids at equal distances come in the order in which they were first added.
+
+        Parameters
+        ----------
+        queries : codes, or vectors (n_queries, n_features) for the stored encoder.
+        k : neighbours a query, from 1; id -1 (None for strings) at distance ``n_bits + 1`` fills up.
+        where : filter on the metadata, as :func:`hammingway.collection.filters.compile_filter` takes it:
+            ``{"section": "python", "year": {"$gte": 2010}}``. None searches all.
+
+        Raises
+        ------
+        CodeWidthError, InvalidInputError : queries of another width or encoder, or no such filter.
+        FileFormatError : damaged bytes were found.
+        """
+        codes, k = self._codes(queries, "queries"), check_k(k)
+        condition = None if where is None else compile_filter(where)
+        with self._session.reading() as (snapshot, connection):
+            parts = self._parts(connection, snapshot, condition)
+            keys, distances = nearest(parts, codes.packed, k, n_bits=self.n_bits, n_threads=self.n_threads)
+            if self.id_type == "integer":
+                return Neighbors(keys, distances)
+            return NamedNeighbors(id_keys.name_keys(connection, keys, self._guard), distances)
+
+    def search_radius(
+        self, queries: Codes | StoredCodes | ArrayLike, radius: int, *, where: Mapping[str, Any] | None = None
+    ) -> Ranges | NamedRanges:
+        """Return all items within ``radius`` bits of each query, that distance included; see :meth:`search`."""
+        codes, radius = self._codes(queries, "queries"), min(check_radius(radius), self.n_bits)
+        condition = None if where is None else compile_filter(where)
+        with self._session.reading() as (snapshot, connection):
+            parts = self._parts(connection, snapshot, condition)
+            keys, distances, offsets = within_radius(parts, codes.packed, radius, n_threads=self.n_threads)
+            if self.id_type == "integer":
+                return Ranges(keys, distances, offsets)
+            return NamedRanges(id_keys.name_keys(connection, keys, self._guard), distances, offsets)
+
+    def compact(self) -> None:
+        """Give back the space of deleted and replaced items, and write what is recent into segments."""
+        self._session.compact()
+
+    def stats(self) -> CollectionStats:
+        """Return figures of the collection."""
+        snapshot = self._session.snapshot
+        n_slots = sum(part.n_slots for part in snapshot.parts)
+        return CollectionStats(
+            n_items=snapshot.manifest.n_items,
+            n_bits=self.n_bits,
+            n_segments=len(snapshot.segments),
+            n_recent=snapshot.recent.n_live,
+            n_dead=n_slots - snapshot.manifest.n_items,
+            operation=snapshot.manifest.operation,
+            format_version=snapshot.manifest.format_version,
+            encoder=snapshot.manifest.encoder,
+            code_bytes=snapshot.manifest.n_items * -(-self.n_bits // 8),
+            disk_bytes=self._session.folder.disk_bytes(),
+        )
+
+    def verify(self) -> list[str]:
+        """Read every byte that counts and return what is damaged, one sentence each; nothing if all is sound."""
+        with self._session.reading() as (snapshot, connection):
+            return damages(connection, self._session.folder, snapshot)
+
+    def refresh(self) -> None:
+        """Let a read-only collection see the newest state; one that writes always does."""
+        self._session.refresh()
+
+    @property
+    def _manifest(self) -> Manifest:
+        return self._session.snapshot.manifest
+
+    def _put(
+        self,
+        items: Codes | StoredCodes | ArrayLike,
+        ids: Ids | None,
+        metadata: Metadata | None,
+        vectors: ArrayLike | None,
+        *,
+        replace: bool,
+    ) -> NDArray[Any]:
+        if ids is None and isinstance(items, StoredCodes):
+            ids = items.ids
+        if vectors is None and not isinstance(items, Codes | StoredCodes) and self._manifest.originals is not None:
+            vectors = items
+        codes = self._codes(items, "codes")
+        originals = self._originals(vectors, len(codes))
+        bodies = check_metadata(metadata, len(codes))
+        with self._session.changing() as change:
+            if originals is not None:
+                change.update(n_features=originals.shape[1])
+            keys, named = id_keys.new_keys(change, ids, len(codes), replace=replace, guard=self._guard)
+            change.insert(keys, Batch(codes.packed, originals))
+            if bodies is not None:
+                change.describe(keys, bodies)
+        return np.asarray(named)
+
+    def _codes(self, items: Codes | StoredCodes | ArrayLike, what: str) -> Codes:
+        """Return codes of this collection's encoder and width, encoding vectors."""
+        if isinstance(items, StoredCodes):
+            known = self.encoder_fingerprint
+            if items.encoder is not None and known is not None and items.encoder != known:
+                raise InvalidInputError(
+                    f"{what} are of encoder {items.encoder}; this collection holds codes of {known}. Encode them again."
+                )
+            items = items.codes
+        codes = items if isinstance(items, Codes) else self.encoder.encode(items)
+        check_codes(codes, self.n_bits, what=what)
+        return codes
+
+    def _originals(self, vectors: ArrayLike | None, n: int) -> NDArray[Any] | None:
+        dtype = self._manifest.originals
+        if dtype is None:
+            if vectors is not None:
+                raise InvalidInputError("this collection keeps no vectors; create one with originals='float32'.")
+            return None
+        if vectors is None:
+            raise InvalidInputError(f"this collection keeps vectors as {dtype}; hand them over as vectors.")
+        return check_originals(vectors, dtype, (n, self._manifest.n_features))
+
+    def _parts(self, connection: Connection, snapshot: Snapshot, condition: Condition | None) -> Sequence[Part]:
+        if condition is None:
+            return snapshot.parts
+        self._guard.check(connection, "metadata", snapshot.manifest.n_described)
+        keys, inverted = tables.matching_keys(connection, condition)
+        return filtered(snapshot, keys, inverted=inverted)
+
+
+def _room_for_vectors(manifest: Manifest, n: int) -> NDArray[Any] | None:
+    if manifest.originals is None or manifest.n_features is None:
+        return None
+    return np.empty((n, manifest.n_features), manifest.originals)

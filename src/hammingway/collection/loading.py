@@ -1,0 +1,183 @@
+"""From the database and the files to a snapshot, everything small checked on the way."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from hammingway.collection.database import Database, Folder
+from hammingway.collection.limits import CHUNK_SLOTS
+from hammingway.collection.parts import Part, Snapshot, all_live
+from hammingway.collection.records import FORMAT_VERSION, RECENT, FileRecord, Manifest, SegmentRecord, decode
+from hammingway.collection.segments import MappedArray
+from hammingway.collection.tables import check_row
+from hammingway.errors import FileFormatError
+from hammingway.kernels import LANES
+
+__all__ = ["CHUNK_WORDS", "load_snapshot", "map_segment", "read_manifest"]
+
+CHUNK_WORDS = CHUNK_SLOTS // 64
+_TRIES = 20
+
+
+class _Version(msgspec.Struct):
+    format_version: int
+
+
+def load_snapshot(database: Database, folder: Folder, *, known: Mapping[int, Part]) -> Snapshot:
+    """Return the state that the database holds.
+
+    Parameters
+    ----------
+    known : parts of segments that are mapped already, by number.
+
+    Raises
+    ------
+    FileFormatError : a file or row is missing or damaged.
+    """
+    for _ in range(_TRIES):
+        acknowledged = database.acknowledged()
+        with database.reading(database.begin_reading()) as connection:
+            manifest = read_manifest(connection, folder)
+            if manifest.operation < acknowledged:
+                raise FileFormatError(
+                    f"{folder.database} or its -wal file is damaged: operation {acknowledged} was acknowledged, and it "
+                    f"ends with operation {manifest.operation}. Restore a copy."
+                )
+            try:
+                return _snapshot(connection, folder, manifest, known)
+            except FileNotFoundError as error:
+                missing = error
+        # A writer may have replaced the segment since: then the newest state does without it.
+        if not database.read_only:
+            break
+        database.renew()
+    raise FileFormatError(f"{missing.filename} is missing, and the collection needs it. Restore a copy.") from missing
+
+
+def read_manifest(connection: sqlite3.Connection, folder: Folder) -> Manifest:
+    """Return the manifest.
+
+    Raises
+    ------
+    FileFormatError : it is damaged or of a newer format.
+    """
+    row = connection.execute("SELECT body, mark FROM manifest WHERE only = 1").fetchone()
+    if row is None:
+        raise FileFormatError(f"{folder.database} is damaged: it has no manifest. Restore a copy.")
+    check_row("manifest", 1, row[:1], row[1], folder.database)
+    version = decode(row[0], _Version, folder.database).format_version
+    if version > FORMAT_VERSION:
+        raise FileFormatError(
+            f"{folder.path} has format version {version}; this version of Hammingway reads up to {FORMAT_VERSION}. "
+            "Upgrade Hammingway."
+        )
+    return decode(row[0], Manifest, folder.database)
+
+
+def map_segment(folder: Folder, record: SegmentRecord, n_bits: int) -> Part:
+    """Return the part of a segment, its files mapped and all its slots live.
+
+    Raises
+    ------
+    FileNotFoundError, FileFormatError : a file is missing, or of another size than was written.
+    """
+
+    def mapped(file: FileRecord) -> MappedArray:
+        return MappedArray(folder.segments / file.name, file)
+
+    shape = (-(-record.n_slots // LANES), n_bits, LANES // 64)
+    if record.planes.shape != shape:
+        raise FileFormatError(f"{folder.database} is damaged: segment {record.number} is not of shape {shape}.")
+    files = {"planes": mapped(record.planes)}
+    if record.keys is not None:
+        files["keys"] = mapped(record.keys)
+    if record.originals is not None:
+        files["originals"] = mapped(record.originals)
+    return Part(
+        files["planes"].array,
+        all_live(record.n_slots),
+        record.n_slots,
+        first_key=record.first_key,
+        keys=files["keys"].array if "keys" in files else None,
+        originals=files["originals"].array if "originals" in files else None,
+        record=record,
+        files=files,
+    )
+
+
+def _snapshot(
+    connection: sqlite3.Connection, folder: Folder, manifest: Manifest, known: Mapping[int, Part]
+) -> Snapshot:
+    segments = _segments(connection, folder, manifest, known)
+    recent = _recent(connection, folder, manifest)
+    snapshot = Snapshot(manifest, segments, recent)
+    n_items = sum(part.n_live for part in snapshot.parts)
+    if n_items != manifest.n_items:
+        raise FileFormatError(
+            f"{folder.database} is damaged: {n_items} of {manifest.n_items} items are there. Restore a copy."
+        )
+    return snapshot
+
+
+def _segments(
+    connection: sqlite3.Connection, folder: Folder, manifest: Manifest, known: Mapping[int, Part]
+) -> tuple[Part, ...]:
+    rows = connection.execute("SELECT number, body, mark FROM segments ORDER BY number").fetchall()
+    for number, body, checksum in rows:
+        check_row("segments", number, (body,), checksum, folder.database)
+    if tuple(row[0] for row in rows) != manifest.segments:
+        raise FileFormatError(f"{folder.database} is damaged: its segments are not those of its manifest.")
+    parts = {}
+    for number, body, _ in rows:
+        if number in known:
+            part = known[number]
+            parts[number] = replace(part, live=all_live(part.n_slots))
+        else:
+            parts[number] = map_segment(folder, decode(body, SegmentRecord, folder.database), manifest.n_bits)
+    for number, chunk, bits in _live_rows(connection, folder):
+        if number in parts:
+            _set_chunk(parts[number], chunk, bits, folder)
+    return tuple(parts[number] for number in manifest.segments)
+
+
+def _live_rows(connection: sqlite3.Connection, folder: Folder) -> list[tuple[int, int, bytes]]:
+    rows = connection.execute("SELECT segment, chunk, bits, mark FROM live").fetchall()
+    for number, chunk, bits, checksum in rows:
+        check_row("live", number, (str(chunk), bits), checksum, folder.database)
+    return [row[:3] for row in rows]
+
+
+def _set_chunk(part: Part, chunk: int, bits: bytes, folder: Folder) -> None:
+    words = part.live.reshape(-1)[chunk * CHUNK_WORDS : (chunk + 1) * CHUNK_WORDS]
+    if len(bits) != words.nbytes:
+        raise FileFormatError(f"{folder.database} is damaged: live bits have a wrong length. Restore a copy.")
+    words &= np.frombuffer(bits, "<u8")
+
+
+def _recent(connection: sqlite3.Connection, folder: Folder, manifest: Manifest) -> Part:
+    rows = connection.execute(
+        "SELECT first_slot, keys, codes, originals, mark FROM recent ORDER BY first_slot"
+    ).fetchall()
+    for first_slot, *contents, checksum in rows:
+        check_row("recent", first_slot, contents, checksum, folder.database)
+    keys = np.frombuffer(b"".join([row[1] for row in rows]), "<i8").astype(np.int64)
+    packed = np.frombuffer(b"".join([row[2] for row in rows]), np.uint8).reshape(len(keys), -(-manifest.n_bits // 8))
+    part = Part.in_memory(keys, packed, _recent_originals(rows, manifest), n_bits=manifest.n_bits)
+    for number, chunk, bits in _live_rows(connection, folder):
+        if number == RECENT:
+            _set_chunk(part, chunk, bits, folder)
+    return part
+
+
+def _recent_originals(
+    rows: list[tuple[int, bytes, bytes, bytes, int]], manifest: Manifest
+) -> NDArray[np.generic] | None:
+    if manifest.originals is None or manifest.n_features is None:
+        return None
+    return np.frombuffer(b"".join([row[3] for row in rows]), manifest.originals).reshape(-1, manifest.n_features)

@@ -1,0 +1,125 @@
+"""What the database says of a collection and of its segments, as strictly typed records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, TypeVar
+from zlib import crc32
+
+import msgspec
+
+from hammingway.errors import FileFormatError
+
+__all__ = ["FORMAT_VERSION", "RECENT", "FileRecord", "IdType", "Manifest", "SegmentRecord", "decode", "encode", "mark"]
+
+FORMAT_VERSION = 1
+
+RECENT = -1
+"""Number under which the live bits of recent writes are stored, where others have their segment's."""
+
+IdType = Literal["integer", "string"]
+_Record = TypeVar("_Record", bound=msgspec.Struct)
+
+
+class FileRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One file of a segment: an array in NumPy's .npy format and the digests of its bytes.
+
+    Parameters
+    ----------
+    name : of the file, in the folder ``segments``.
+    size_bytes : of the whole file.
+    offset : where the array begins, in bytes.
+    dtype, shape : of the array, C order.
+    digests : BLAKE2b of every ``DIGEST_BYTES`` of the file.
+    """
+
+    name: str
+    size_bytes: int
+    offset: int
+    dtype: str
+    shape: tuple[int, ...]
+    digests: tuple[str, ...]
+
+
+class SegmentRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One immutable segment, its slots in ascending order of their keys.
+
+    Parameters
+    ----------
+    number : distinguishes segments, also in the names of their files.
+    n_slots : codes it was written with.
+    first_key : key of slot 0; without a file of keys, slot s has key ``first_key + s``.
+    last_key : key of the last slot.
+    planes, keys, originals : its files; keys and originals only where there are any.
+    """
+
+    number: int
+    n_slots: int
+    first_key: int
+    last_key: int
+    planes: FileRecord
+    keys: FileRecord | None = None
+    originals: FileRecord | None = None
+
+    @property
+    def files(self) -> tuple[FileRecord, ...]:
+        """All files of the segment."""
+        return tuple(file for file in (self.planes, self.keys, self.originals) if file is not None)
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The state of a collection after one operation.
+
+    Parameters
+    ----------
+    format_version : of the directory; a newer one than this package knows is refused.
+    n_bits : bits a code.
+    id_type : 'integer', where an item's key is its id, or 'string', where keys number the items.
+    encoder : fingerprint of the hasher whose codes these are, if known.
+    has_encoder : whether the hasher itself is stored beside the database.
+    originals : dtype of the stored vectors; None where none are kept.
+    n_features : components of a stored vector; None until the first came.
+    operation : counts committed operations; a lost one shows.
+    next_key, next_segment : what the next item and segment are called.
+    n_items, n_named, n_described : live items, rows of names and of metadata; a lost row shows.
+    segments : numbers of the segments in use.
+    """
+
+    format_version: int
+    n_bits: int
+    id_type: IdType
+    encoder: str | None
+    has_encoder: bool
+    originals: str | None
+    n_features: int | None
+    operation: int = 0
+    next_key: int = 0
+    next_segment: int = 0
+    n_items: int = 0
+    n_named: int = 0
+    n_described: int = 0
+    segments: tuple[int, ...] = ()
+
+
+def encode(record: msgspec.Struct) -> str:
+    """Return ``record`` as JSON."""
+    return msgspec.json.encode(record).decode()
+
+
+def decode(text: object, kind: type[_Record], path: Path) -> _Record:
+    """Return the record in ``text``; FileFormatError names ``path`` where there is none."""
+    try:
+        return msgspec.json.decode(str(text), type=kind)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise FileFormatError(
+            f"{path} is damaged: a {kind.__name__} cannot be read ({error}). Restore a copy."
+        ) from error
+
+
+def mark(key: int, *fields: str | bytes | None) -> int:
+    """Return the CRC-32 of a row: every row carries it, as SQLite itself would not notice a flipped bit."""
+    checksum = crc32(key.to_bytes(8, "little", signed=True))
+    for field in fields:
+        part = field.encode() if isinstance(field, str) else field
+        checksum = crc32(b"\0" if part is None else b"\1" + part, checksum)
+    return checksum

@@ -1,0 +1,293 @@
+"""One hash table on a code or a part of it: look-ups and multi-probing, approximate and saying so."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hammingway.codes import Codes
+from hammingway.errors import FileFormatError, InvalidInputError, ShapeError
+from hammingway.indexes import flat_file
+from hammingway.indexes.base import check_codes, check_k, check_radius
+from hammingway.indexes.certified import Certificate, CertifiedNeighbors, CertifiedRanges
+from hammingway.indexes.flat import FlatIndex
+from hammingway.indexes.query_weights import check_scores
+from hammingway.indexes.row_store import RowStore
+from hammingway.kernels.layout import count_of, threads_of
+from hammingway.kernels.probing import MAX_KEY_BITS, MAX_SLOTS, Table, Tabled, probing, words_of
+
+__all__ = ["TableIndex"]
+
+KIND = "table-index"
+_NO_LIMIT = 2**62
+_TAIL = 4096
+_TAIL_SHARE = 16
+
+
+class TableIndex(FlatIndex):
+    """Approximate Hamming search by one hash table, looked up at the query's key and at keys near it.
+
+    The key of a code is some of its bits. A search looks up keys by the number of their flipped bits,
+    or, given the query's scores, in increasing order of the flipped bits' summed confidence; it
+    compares all codes it finds by their full distance, and ends at the limits below, or where it can
+    prove that nothing nearer is left. Each answer's certificate tells what was done: buckets probed,
+    codes compared, the radius within which nothing was missed, and whether that makes the answer a
+    scan's. Empty buckets and fewer than k candidates are no error: places stay empty.
+
+    Memory is that of a :class:`FlatIndex`, the codes a second time as rows, and 8 to 20 bytes a code;
+    up to 68 where the key has up to three bits more than log2(n).
+
+    Parameters
+    ----------
+    n_bits : bits a code, 1 to 4096.
+    bits : distinct positions of the key's bits, 1 to 64 of them; None for the first ``min(n_bits, 64)``. About
+        log2(n) bits fill the buckets of n codes with one code each.
+    max_flips : bits of the key to flip at most, from 0; None for all.
+    max_probes : buckets a query may look up, from 1.
+    max_candidates : codes a query may be compared with, from 1; None for no limit. A bucket that would
+        exceed it is read in part, in the order in which its codes were added.
+    n_threads : threads of a search, which share the queries; None for all cores. The result never depends on it.
+
+    Notes
+    -----
+    Q. Lv et al.: Multi-Probe LSH, VLDB 2007, section 4.4 (the order of keys). Deviations: bits are
+    flipped instead of bucket numbers moved; exact sums in the order of confidence, ties by key; the
+    search ends as soon as the k-th best distance is within the radius completed.
+
+    Examples
+    --------
+    >>> database = Codes.from_bits([[0, 0, 0], [1, 1, 1], [0, 1, 1]])
+    >>> index = TableIndex(3, max_probes=2).add(database)
+    >>> found = index.search(Codes.from_bits([[1, 1, 1]]), k=2, scores=[[0.1, 2.0, 3.0]])
+    >>> found.ids, found.distances
+    (array([[1, 2]]), array([[0, 1]], dtype=int32))
+    >>> found.certificate.probes, found.certificate.candidates, found.certificate.exact
+    (array([2]), array([2]), array([False]))
+    """
+
+    exact: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        n_bits: int,
+        *,
+        bits: ArrayLike | None = None,
+        max_flips: int | None = None,
+        max_probes: int = 1000,
+        max_candidates: int | None = None,
+        n_threads: int | None = None,
+    ) -> None:
+        super().__init__(n_bits, n_threads=n_threads)
+        self._bits = _check_bits(range(min(self.n_bits, MAX_KEY_BITS)) if bits is None else bits, self.n_bits)
+        self.max_flips = None if max_flips is None else count_of("max_flips", max_flips, 0)
+        self.max_probes = count_of("max_probes", max_probes, 1)
+        self.max_candidates = None if max_candidates is None else count_of("max_candidates", max_candidates, 1)
+        self._probing = probing()
+        self._rows = RowStore(self.n_bits)
+        self._tables: list[Table] = []
+
+    @property
+    def bits(self) -> NDArray[np.int64]:
+        """Positions of the key's bits, int64 (n_key_bits,)."""
+        return self._bits.copy()
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes the index holds in memory: planes, rows, tables and ids."""
+        return super().size_bytes + self._rows.size_bytes + sum(table.size_bytes for table in self._tables)
+
+    def add(self, codes: Codes, ids: ArrayLike | None = None) -> Self:
+        """Add ``codes`` and return the index; see :meth:`FlatIndex.add`.
+
+        Raises
+        ------
+        CodeWidthError, ShapeError : as for a FlatIndex.
+        InvalidInputError : as for a FlatIndex, or more than 2^32 - 1 codes; nothing was added.
+        """
+        check_codes(codes, self.n_bits)
+        if self._rows.n_slots + len(codes) > MAX_SLOTS:
+            raise InvalidInputError(f"a TableIndex holds up to {MAX_SLOTS} codes; use a FlatIndex for more.")
+        super().add(codes, ids)
+        self._rows.append(codes.packed)
+        return self
+
+    def search(self, queries: Codes, k: int, *, scores: ArrayLike | None = None) -> CertifiedNeighbors:
+        """Return the ``k`` nearest codes found for each query, sorted by (distance, id), and what was done.
+
+        Parameters
+        ----------
+        queries : n_queries codes of the index's width.
+        k : neighbours a query, from 1; where fewer were found, id -1 at distance ``n_bits + 1`` fills up.
+        scores : real (n_queries, n_bits), ``hasher.project`` of the same vectors; keys are then probed in
+            increasing order of the summed magnitude of the flipped bits' scores. None: fewest flips first.
+
+        Raises
+        ------
+        CodeWidthError, ShapeError : queries or scores of another width, or not one row of scores a query.
+        InvalidInputError : k is not a whole number from 1, or scores that are not finite or of other codes.
+        """
+        check_codes(queries, self.n_bits, what="queries")
+        k = check_k(k)
+        weights = self._weights(scores, queries)
+        n_found = min(k, len(self))
+        ids = np.full((len(queries), k), -1, np.int64)
+        distances = np.full((len(queries), k), self.n_bits + 1, np.int32)
+        if not n_found or not len(queries):
+            return CertifiedNeighbors(ids, distances, self._nothing_to_find(len(queries)))
+        slots, found, *effort = self._probing.lookup_top_k(
+            Tabled(self._current_tables(), self._rows.words, self._store.live, self._id_map.keys),
+            words_of(queries.packed),
+            n_found,
+            weights=weights,
+            limits=self._limits(),
+            n_threads=threads_of(self.n_threads),
+        )
+        ids[:, :n_found] = self._id_map.of(slots)
+        distances[:, :n_found] = np.where(slots < 0, self.n_bits + 1, found)
+        return CertifiedNeighbors(ids, distances, self._certificate(*effort, needed=distances[:, n_found - 1]))
+
+    def search_radius(self, queries: Codes, radius: int, *, scores: ArrayLike | None = None) -> CertifiedRanges:
+        """Return the codes found within ``radius`` bits of each query, sorted by (distance, id), and what was done.
+
+        Parameters
+        ----------
+        queries : n_queries codes of the index's width.
+        radius : largest distance in bits, from 0.
+        scores : as for :meth:`search`.
+
+        Raises
+        ------
+        CodeWidthError, ShapeError, InvalidInputError : as for :meth:`search`.
+        """
+        check_codes(queries, self.n_bits, what="queries")
+        radius = min(check_radius(radius), self.n_bits)
+        return self._within(queries, radius, self._weights(scores, queries), self._limits())
+
+    def lookup(self, queries: Codes) -> CertifiedRanges:
+        """Return all codes that share each query's key, sorted by (distance, id): one bucket, whatever it holds.
+
+        Raises
+        ------
+        CodeWidthError : queries of another width.
+        """
+        check_codes(queries, self.n_bits, what="queries")
+        return self._within(queries, self.n_bits, None, (0, 1, _NO_LIMIT))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the index to ``path``, whole or not at all; the table itself is built anew on loading."""
+        slots = self._store.live_slots()
+        all_live = len(slots) == self._store.n_slots
+        store = self._store if all_live else self._store.compacted(slots)
+        id_map = self._id_map if all_live else self._id_map.compacted(slots)
+        options = {name: getattr(self, name) for name in ("max_flips", "max_probes", "max_candidates")}
+        flat_file.write(path, store, id_map, kind=KIND, more={"bits": self._bits.tolist(), **options})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> Self:
+        """Return the index that :meth:`save` wrote; it answers as the saved one did.
+
+        Raises
+        ------
+        FileNotFoundError : there is no such file.
+        FileFormatError : the file is damaged, of another kind or of a newer version.
+        """
+        store, id_map, header = flat_file.read_with_header(path, kind=KIND)
+        try:
+            options = {name: header[name] for name in ("max_flips", "max_probes", "max_candidates")}
+            index = cls(store.n_bits, bits=header["bits"] or [], n_threads=n_threads, **options)
+        except (KeyError, InvalidInputError) as error:
+            raise FileFormatError(f"{path} is not a sound index file: {error}. Write it again.") from error
+        index._store, index._id_map = store, id_map
+        index._rows.copy_from(store)
+        return index
+
+    def _within(
+        self,
+        queries: Codes,
+        radius: int,
+        weights: NDArray[np.float64] | None,
+        limits: tuple[int, int, int],
+    ) -> CertifiedRanges:
+        if not len(self) or not len(queries):
+            nothing = np.empty(0, np.int64), np.empty(0, np.int32), np.zeros(len(queries) + 1, np.int64)
+            return CertifiedRanges(*nothing, self._nothing_to_find(len(queries)))
+        slots, distances, offsets, *effort = self._probing.lookup_within(
+            Tabled(self._current_tables(), self._rows.words, self._store.live, self._id_map.keys),
+            words_of(queries.packed),
+            radius,
+            weights=weights,
+            limits=limits,
+            n_threads=threads_of(self.n_threads),
+        )
+        certificate = self._certificate(*effort, needed=np.full(len(queries), radius))
+        return CertifiedRanges(self._id_map.of(slots), distances, offsets, certificate)
+
+    def _compact(self) -> None:
+        slots = self._store.live_slots()
+        super()._compact()
+        self._rows.keep(slots)
+        self._tables = []
+
+    def _current_tables(self) -> list[Table]:
+        """Return a table of most codes, and one of those added since, which is small enough to be built often.
+
+        Threads may look up at once: each builds the same tables, and the last ones stay.
+        """
+        tables, n_slots = self._tables, self._rows.n_slots
+        if tables and tables[-1].last == n_slots:
+            return tables
+        words, bits = self._rows.words, self._bits.tolist()
+        if tables and n_slots - tables[0].last <= max(_TAIL, n_slots // _TAIL_SHARE):
+            tables = [tables[0], self._probing.Table(words, bits, tables[0].last, n_slots)]
+        else:
+            tables = [self._probing.Table(words, bits, 0, n_slots)]
+        self._tables = tables
+        return tables
+
+    def _weights(self, scores: ArrayLike | None, queries: Codes) -> NDArray[np.float64] | None:
+        if scores is None:
+            return None
+        checked = check_scores(scores, self.n_bits)
+        if len(checked) != len(queries):
+            raise ShapeError(f"{len(queries)} queries need as many rows of scores; got {len(checked)}.")
+        if not np.array_equal(Codes.from_scores(checked).packed, queries.packed):
+            raise InvalidInputError("scores and queries must be of the same vectors; pass Codes.from_scores(scores).")
+        return np.ascontiguousarray(np.abs(checked[:, self._bits]))
+
+    def _limits(self) -> tuple[int, int, int]:
+        max_flips = len(self._bits) if self.max_flips is None else min(self.max_flips, len(self._bits))
+        return (
+            max_flips,
+            min(self.max_probes, _NO_LIMIT),
+            _NO_LIMIT if self.max_candidates is None else min(self.max_candidates, _NO_LIMIT),
+        )
+
+    def _certificate(
+        self,
+        radius: NDArray[np.int32],
+        probes: NDArray[np.int64],
+        candidates: NDArray[np.int64],
+        *,
+        needed: NDArray[Any],
+    ) -> Certificate:
+        """Return what was done, and whether it reached the radius ``needed`` to prove an answer."""
+        radius[(radius == len(self._bits)) | (candidates == len(self))] = self.n_bits
+        return Certificate(radius >= needed, radius, np.zeros(len(radius), np.bool_), probes, candidates)
+
+    def _nothing_to_find(self, n_queries: int) -> Certificate:
+        none = np.zeros(n_queries, np.int64)
+        radius = np.full(n_queries, self.n_bits, np.int32)
+        return self._certificate(radius, none, none.copy(), needed=radius)
+
+
+def _check_bits(bits: ArrayLike, n_bits: int) -> NDArray[np.int64]:
+    """Return the positions of a key's bits, or raise unless they are 1 to 64 distinct positions in a code."""
+    given = np.asarray(bits)
+    if given.ndim != 1 or given.dtype.kind not in "iu" or not 1 <= given.size <= MAX_KEY_BITS:
+        raise InvalidInputError(f"bits must be 1 to {MAX_KEY_BITS} positions of a code's bits; got {bits!r}.")
+    if given.min() < 0 or given.max() >= n_bits or len(np.unique(given)) != given.size:
+        raise InvalidInputError(f"bits must be distinct and lie from 0 to {n_bits - 1}; got {given.tolist()}.")
+    return given.astype(np.int64)
