@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from hammingway.codes import Codes, check_n_bits
 from hammingway.errors import InvalidInputError, ShapeError
 from hammingway.hashers.rows import TrainingRows, Work, check_matrix, float_rows
+from hammingway.hashers.saving import fingerprint, save_hasher
 from hammingway.hashers.threads import for_each
 from hammingway.progress import Progress, row_chunks
 
@@ -134,15 +135,11 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         ------
         InvalidInputError : a parameter is not a plain value, or the class is not registered.
         """
-        from hammingway.hashers.saving import save_hasher
-
         check_is_fitted(self)
         save_hasher(self, path)
 
     def fingerprint(self) -> str:
         """Return ``b2:`` and a digest over class, parameters and learned arrays; it survives save and load."""
-        from hammingway.hashers.saving import fingerprint
-
         check_is_fitted(self)
         return fingerprint(self)
 

@@ -6,15 +6,17 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hammingway import registry
 from hammingway.errors import FileFormatError, InvalidInputError, UnknownNameError
-from hammingway.hashers.base import Hasher
 from hammingway.storage import digest, read_arrays, write_arrays
+
+if TYPE_CHECKING:
+    from hammingway.hashers.base import Hasher
 
 __all__ = ["fingerprint", "load_hasher", "save_hasher"]
 
