@@ -103,9 +103,10 @@ def run(plan: dict[str, Any], python: str) -> dict[str, Any]:
             records.append(measure(plan, pair, n_bits, case, n))
             print(line_of(plan, records[-1]), flush=True)
         keep = int(n * plan["usearch_share"])
-        pair = [workers["hammingway"], workers["usearch"]]
-        records.append(measure(plan, pair, n_bits, plan["cases"][0], keep))
-        print(line_of(plan, records[-1]), flush=True)
+        for case in plan["usearch_cases"]:
+            pair = [workers["hammingway"], workers["usearch"]]
+            records.append(measure(plan, pair, n_bits, case, keep))
+            print(line_of(plan, records[-1]), flush=True)
     for worker in workers.values():
         worker.close()
     about = {name: worker.about for name, worker in workers.items()}
