@@ -17,12 +17,22 @@ LAYERS = {
     **dict.fromkeys(CORE, 0),
     **dict.fromkeys(["hashers", "indexes", "metrics", "datasets"], 1),
     "collection": 2,
+    "deep": 2,
     **dict.fromkeys(["faiss_style", "neighbors"], 2),  # the faces that users of other libraries expect
     **dict.fromkeys(["bench", "testing"], 3),
     "reports": 4,
     "cli": 5,  # the last to speak: it prints reports, and nobody imports it
 }
 BENCH_MAY = ("hashers.base", "indexes.base", "indexes.flat", "metrics", "datasets")
+DEEP_MAY = (
+    "hashers.base",
+    "hashers.rows",
+    "hashers.threads",
+    "hashers.saving",
+    "indexes.base",
+    "indexes.flat",
+    "metrics",
+)
 HOMES = {
     "sklearn": {"hashers", "datasets", "testing", "neighbors"},
     "scipy": {"hashers", "neighbors"},
@@ -31,12 +41,14 @@ HOMES = {
     **{name: {"bench"} for name in ["faiss", "usearch"]},
     "click": {"cli"},
     "rich": {"cli", "reports"},
-    **{name: set() for name in ["torch", "ray", "transformers", "matplotlib"]},
+    **{name: {"deep"} for name in ["torch", "onnx", "onnxruntime", "transformers"]},
+    **{name: set() for name in ["ray", "torchvision", "matplotlib"]},
 }
 AT_IMPORT_TIME = {
     "sklearn": ("hashers", "testing.hashers", "neighbors"),
     "click": ("cli",),
     "altair": ("reports.charts",),
+    "torch": ("deep",),  # its files are of no use without; `deep/__init__.py` loads none of them
 }
 """Packages and files of no use without a dependency, which may import it at the top of a file."""
 
@@ -129,7 +141,9 @@ def own_rule(item: Import) -> str | None:
         return item.breaks(f"layer {LAYERS[item.component]} may import only layers below, not layer {LAYERS[to]}")
     if item.component == "bench" and LAYERS[to] == 1 and not f"{target}.".startswith(tuple(f"{m}." for m in BENCH_MAY)):
         return item.breaks(f"bench gets contestants by registry name; of layer 1 it may import {', '.join(BENCH_MAY)}")
-    if to == "hashers" and item.at_import_time and item.component not in ("testing", "neighbors"):
+    if item.component == "deep" and LAYERS[to] == 1 and not f"{target}.".startswith(tuple(f"{m}." for m in DEEP_MAY)):
+        return item.breaks(f"deep gets other hashers by registry name; of layer 1 it may import {', '.join(DEEP_MAY)}")
+    if to == "hashers" and item.at_import_time and item.component not in ("testing", "neighbors", "deep"):
         return item.breaks("hashers load scikit-learn; import them inside the function that needs them")
     return None
 
@@ -197,7 +211,10 @@ PLANTED = {
     ("__init__.py", "from hammingway.codes import Codes"): "loads nothing",
     ("metrics/x.py", "def f():\n    import scipy.stats"): "may be imported only in: hashers",
     ("hashers/x.py", "import scipy.linalg"): "inside the function",
-    ("hashers/x.py", "class A:\n    import torch"): "nowhere yet",
+    ("hashers/x.py", "class A:\n    import torch"): "may be imported only in: deep",
+    ("deep/x.py", "import torchvision"): "nowhere yet",
+    ("deep/x.py", "from hammingway.hashers.itq import ITQ"): "by registry name",
+    ("cli/x.py", "import torch"): "may be imported only in: deep",
     ("datasets/x.py", "try:\n    pass\nexcept ImportError:\n    import h5py"): "inside the function",
     ("reports/x.py", "with open('x'):\n    from altair import Chart"): "inside the function",
     ("datasets/x.py", "if True:\n    import pyarrow"): "inside the function",
@@ -205,6 +222,7 @@ PLANTED = {
 ALLOWED = [
     ("bench/x.py", "from hammingway.indexes.flat import FlatIndex"),
     ("bench/x.py", "def f():\n    from hammingway.hashers.base import Hasher"),
+    ("deep/x.py", "import torch\nfrom hammingway.hashers.base import Hasher"),
     ("cli/x.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from hammingway.hashers import Hasher"),
     ("cli/x.py", "import click\ndef f():\n    from hammingway.hashers import ITQ"),
     ("cli/x.py", "from hammingway.reports import html"),
@@ -215,7 +233,7 @@ ALLOWED = [
 
 
 def plant(tmp_path: Path, name: str, text: str) -> Path:
-    for package in ("bench", "cli", "datasets", "hashers", "indexes", "kernels", "metrics", "reports"):
+    for package in ("bench", "cli", "datasets", "deep", "hashers", "indexes", "kernels", "metrics", "reports"):
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").write_text("")
     for module in ("hashers/base", "hashers/itq", "indexes/base", "indexes/flat", "reports/html"):

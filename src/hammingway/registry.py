@@ -15,11 +15,11 @@ from hammingway.suggest import did_you_mean
 
 __all__ = ["KINDS", "load", "names"]
 
-KINDS = ("hashers", "indexes", "datasets", "metrics")
+KINDS = ("hashers", "indexes", "datasets", "metrics", "objectives", "networks")
 
 
 def names(kind: str) -> list[str]:
-    """Return the registered names of ``kind`` ('hashers', 'indexes', 'datasets' or 'metrics'), sorted."""
+    """Return the registered names of ``kind``, one of :data:`KINDS`, sorted."""
     return sorted(_table(kind))
 
 

@@ -1,0 +1,1 @@
+"""Networks: from an example to one score a bit, one file an architecture."""

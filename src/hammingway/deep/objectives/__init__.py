@@ -1,0 +1,1 @@
+"""Objectives: what a code should be like, one file a paper."""
