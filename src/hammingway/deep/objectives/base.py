@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NoOptions", "Objective", "Sampling", "TaskShape", "needed_labels", "share_a_label"]
 
-Sampling = Literal["rows", "pairs", "neighbors"]
+Sampling = Literal["rows", "pairs", "views", "neighbors"]
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,9 @@ class Objective(nn.Module, ABC):
     """How a batch is drawn.
 
     'rows': a random order of all rows. 'pairs': places 2i and 2i + 1 hold two rows of one label, or, without
-    labels, one row twice (augmented twice). 'neighbors': the first n_anchors places hold rows in random order, the
-    others ``neighbors_per_anchor`` neighbours of each, drawn from ``neighbor_table``.
+    labels, one row twice (augmented twice). 'views': one row twice, whether or not there are labels. 'neighbors': the
+    first n_anchors places hold rows in random order, the others ``neighbors_per_anchor`` neighbours of each, drawn from
+    ``neighbor_table``.
     """
     neighbors_per_anchor: ClassVar[int] = 1
     needs_labels: ClassVar[bool] = False
