@@ -12,6 +12,7 @@
     ├── UnknownNameError (LookupError)      no such hasher, index, data set, ...
     ├── DuplicateNameError                  two distributions registered the same name
     ├── CollectionLockedError               another process writes to the collection
+    ├── TrainingError                       the loss is not finite, or all codes became the same
     ├── DownloadError                       a data set could not be fetched or has a wrong checksum
     └── MissingExtraError (ImportError)     a feature needs an optional dependency
 
@@ -32,6 +33,7 @@ __all__ = [
     "MissingExtraError",
     "NotNumericError",
     "ShapeError",
+    "TrainingError",
     "UnknownNameError",
 ]
 
@@ -74,6 +76,10 @@ class DuplicateNameError(HammingwayError):
 
 class CollectionLockedError(HammingwayError):
     """Another writer has the collection open."""
+
+
+class TrainingError(HammingwayError):
+    """Training cannot go on: the loss is not finite, or all codes became the same."""
 
 
 class DownloadError(HammingwayError):

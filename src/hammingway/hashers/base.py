@@ -28,8 +28,8 @@ DEFAULT_TRAINING_ROWS = 100_000
 _BLOCK_BYTES = 2**20  # of float64 rows: about a processor core's second-level cache
 _BLOCKS_A_CHUNK = 64  # between two calls of progress
 
-LearnedArray = tuple[type[np.generic], tuple[str, ...]]
-"""A learned array's dtype and the names of its dimensions; 'n_features' and 'n_bits' are the hasher's own."""
+LearnedArray = tuple[type[np.generic], tuple[str | int, ...]]
+"""A learned array's dtype and its dimensions: sizes, or names, of which 'n_features' and 'n_bits' are the hasher's."""
 
 
 class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
@@ -156,6 +156,28 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
 
     def _prepare(self) -> None:
         """Derive from the learned arrays what ``_project`` needs; called after fit and after load."""
+
+    def _description(self) -> dict[str, Any]:
+        """Return what a file says of this hasher, in plain values, beside its parameters: what its arrays are for."""
+        return {}
+
+    def _layout(self, description: Mapping[str, Any]) -> Mapping[str, LearnedArray]:
+        """Return which arrays belong to a hasher so described.
+
+        Raises
+        ------
+        HammingwayError : the description is of no hasher that there is.
+        """
+        return self.learned_arrays
+
+    def _learned(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that a file holds, by name."""
+        return {name: getattr(self, name) for name in self.learned_arrays}
+
+    def _set_learned(self, arrays: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) -> None:
+        """Take the arrays that a file held; they are of the right shapes and finite."""
+        for name, array in arrays.items():
+            setattr(self, name, array)
 
     def _check_learned(self) -> None:
         """Raise InvalidInputError where loaded arrays of the right shape still make no sense."""

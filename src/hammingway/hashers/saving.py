@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hammingway import registry
-from hammingway.errors import FileFormatError, InvalidInputError, UnknownNameError
+from hammingway.errors import FileFormatError, HammingwayError, InvalidInputError, UnknownNameError
 from hammingway.storage import digest, read_arrays, write_arrays
 
 if TYPE_CHECKING:
-    from hammingway.hashers.base import Hasher
+    from hammingway.hashers.base import Hasher, LearnedArray
 
 __all__ = ["fingerprint", "load_hasher", "save_hasher"]
 
@@ -31,7 +31,7 @@ def save_hasher(hasher: Hasher, path: str | os.PathLike[str]) -> None:
             f"{type(hasher).__name__} is not what is registered as {name!r}, so it could not be loaded again; register "
             "it as an entry point of the group hammingway.hashers."
         )
-    write_arrays(path, _arrays(hasher), kind=_KIND, header=_header(hasher))
+    write_arrays(path, hasher._learned(), kind=_KIND, header=_header(hasher))
 
 
 def load_hasher(path: str | os.PathLike[str]) -> Hasher:
@@ -55,7 +55,12 @@ def load_hasher(path: str | os.PathLike[str]) -> Hasher:
     arrays, header = read_arrays(path, kind=_KIND)
     _check_header(header, path)
     hasher = _construct(header, path)
-    _set_learned(hasher, arrays, path)
+    description = header.get("description", {})
+    try:
+        layout = hasher._layout(description)
+    except HammingwayError as error:
+        raise FileFormatError(f"{path} holds a hasher that cannot be built: {error}") from error
+    hasher._set_learned(_fitting(hasher, arrays, layout, path), description)
     try:
         hasher._check_parameters()
         hasher._random_generator()
@@ -73,28 +78,25 @@ def fingerprint(hasher: Hasher) -> str:
     described = {
         "class": type(hasher).__name__,
         "header": _header(hasher),
-        "arrays": {name: digest(array) for name, array in _arrays(hasher).items()},
+        "arrays": {name: digest(array) for name, array in hasher._learned().items()},
     }
     canonical = json.dumps(described, sort_keys=True).encode()
     return "b2:" + hashlib.blake2b(canonical, digest_size=16).hexdigest()
 
 
-def _arrays(hasher: Hasher) -> dict[str, NDArray[Any]]:
-    return {name: getattr(hasher, name) for name in type(hasher).learned_arrays}
-
-
 def _header(hasher: Hasher) -> dict[str, Any]:
     names = getattr(hasher, "feature_names_in_", None)
+    description = hasher._description()
     return {
         "hasher": type(hasher).registry_name,
         "parameters": {name: _plain(name, value) for name, value in hasher.get_params(deep=False).items()},
         "n_features": int(hasher.n_features_in_),
         "n_bits": int(hasher.n_bits_),
         "feature_names": None if names is None else [str(name) for name in names],
-    }
+    } | ({"description": description} if description else {})
 
 
-def _plain(name: str, value: object) -> bool | int | float | str | None:
+def _plain(name: str, value: object) -> Any:
     """Return a parameter as JSON holds it; a generator object has no lasting value and becomes None."""
     if isinstance(value, np.random.RandomState):
         return None
@@ -102,12 +104,17 @@ def _plain(name: str, value: object) -> bool | int | float | str | None:
         value = value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return value
+    if isinstance(value, list | tuple):
+        return [_plain(name, item) for item in value]
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return {key: _plain(name, item) for key, item in value.items()}
     raise InvalidInputError(f"parameter {name} is a {type(value).__name__}; only plain values can be saved.")
 
 
-def _check_header(header: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
-    kinds = {"hasher": str, "parameters": dict, "n_features": int, "n_bits": int}
-    wrong = [key for key, kind in kinds.items() if not isinstance(header.get(key), kind)]
+def _check_header(header: dict[str, Any], path: str | os.PathLike[str]) -> None:
+    kinds = {"hasher": str, "parameters": dict, "n_features": int, "n_bits": int, "description": dict}
+    given = {"description": {}} | header
+    wrong = [key for key, kind in kinds.items() if not isinstance(given.get(key), kind)]
     names = header.get("feature_names")
     if names is not None and not (
         isinstance(names, list)
@@ -138,21 +145,28 @@ def _construct(header: Mapping[str, Any], path: str | os.PathLike[str]) -> Hashe
     return hasher
 
 
-def _set_learned(hasher: Hasher, arrays: Mapping[str, NDArray[Any]], path: str | os.PathLike[str]) -> None:
-    sizes = {"n_features": hasher.n_features_in_, "n_bits": hasher.n_bits_}
-    for name, (dtype, dimensions) in type(hasher).learned_arrays.items():
+def _fitting(
+    hasher: Hasher, arrays: Mapping[str, NDArray[Any]], layout: Mapping[str, LearnedArray], path: str | os.PathLike[str]
+) -> dict[str, NDArray[Any]]:
+    """Return the arrays of ``layout``, each of the right dtype and shape, without NaN or infinity."""
+    sizes: dict[str, int] = {"n_features": hasher.n_features_in_, "n_bits": hasher.n_bits_}
+    for name, (dtype, dimensions) in layout.items():
         if name not in arrays:
             raise FileFormatError(f"{path} is damaged: array {name!r} is missing. Write it again.")
         array = arrays[name]
         fits = array.ndim == len(dimensions) and all(
-            size == sizes.setdefault(dimension, size) for dimension, size in zip(dimensions, array.shape, strict=True)
+            size == (dimension if isinstance(dimension, int) else sizes.setdefault(dimension, size))
+            for dimension, size in zip(dimensions, array.shape, strict=True)
         )
         if not fits or array.dtype != dtype:
-            expected = ", ".join(f"{dimension} = {sizes.get(dimension, 'any')}" for dimension in dimensions)
+            expected = ", ".join(
+                str(dimension) if isinstance(dimension, int) else f"{dimension} = {sizes.get(dimension, 'any')}"
+                for dimension in dimensions
+            )
             raise FileFormatError(
                 f"{path} is damaged: array {name!r} is {array.dtype} {array.shape}; {np.dtype(dtype)} ({expected}) was "
                 "expected. Write it again."
             )
         if not np.all(np.isfinite(array)):
             raise FileFormatError(f"{path} is damaged: array {name!r} holds NaN or infinity. Write it again.")
-        setattr(hasher, name, array)
+    return {name: arrays[name] for name in layout}

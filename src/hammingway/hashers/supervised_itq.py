@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hammingway.errors import InvalidInputError, NotNumericError, ShapeError
+from hammingway.errors import InvalidInputError, ShapeError
 from hammingway.hashers.base import DEFAULT_TRAINING_ROWS
 from hammingway.hashers.itq import ITQ
+from hammingway.hashers.labels import class_labels, indicators
 from hammingway.hashers.moments import Directions, covariance, leading_eigenvectors, summarise
 from hammingway.hashers.rows import TrainingRows
 from hammingway.hashers.threads import single_threaded_blas
@@ -125,11 +125,11 @@ class Labels:
         if rows.indices is not None:
             array = array[rows.indices]
         if array.ndim == 2 and array.shape[1] > 1:
-            self._indicators: NDArray[np.bool_] | None = _indicators(array)
+            self._indicators: NDArray[np.bool_] | None = indicators(array)
             self.n_columns = array.shape[1]
             return
         self._indicators = None
-        classes, self._class_of = np.unique(_class_labels(array.reshape(-1)), return_inverse=True)
+        classes, self._class_of = np.unique(class_labels(array.reshape(-1)), return_inverse=True)
         self.n_columns = len(classes)
         if self.n_columns < 2:
             raise InvalidInputError(
@@ -182,27 +182,3 @@ def canonical_directions(rows: TrainingRows, labels: Labels, count: int, regular
     if not np.all(np.abs(directions) <= _LARGEST_WEIGHT):
         raise InvalidInputError("the features vary too little for weights in float32; multiply X by a power of ten.")
     return Directions(columns.mean[:d], directions)
-
-
-def _indicators(array: NDArray[np.generic]) -> NDArray[np.bool_]:
-    if array.dtype.kind not in "biuf" or not np.all((array == 0) | (array == 1)):
-        raise InvalidInputError("a two-dimensional y must be an indicator matrix of 0 and 1, one column a label.")
-    return np.asarray(array, dtype=np.bool_)
-
-
-def _class_labels(array: NDArray[np.generic]) -> NDArray[np.generic]:
-    if array.dtype.kind == "O":
-        kinds = {str if isinstance(value, str) else Real if isinstance(value, Real) else None for value in array}
-        if None in kinds or len(kinds) > 1:
-            raise NotNumericError("Unknown label type: y must hold numbers or strings, not a mixture or other objects.")
-        array = array.astype(str if str in kinds else np.float64)
-    if array.dtype.kind == "f":
-        if not np.all(np.isfinite(array)):
-            raise InvalidInputError("y holds NaN or infinity; give every row a label, or leave the row out.")
-        if np.any(array != np.rint(array)):
-            raise InvalidInputError(
-                "Unknown label type: y is continuous; SupervisedITQ needs classes, so bin the values first."
-            )
-    elif array.dtype.kind not in "biuSU":
-        raise InvalidInputError(f"y must hold class labels, integers or strings; got dtype {array.dtype}.")
-    return array

@@ -25,6 +25,7 @@ def saved(tmp_path):
         ({"parameters": {"n_bits": 0}}, "n_bits must be"),
         ({"parameters": {"n_bits": 9}}, "codes of 8 bits"),
         ({"n_features": "24"}, "no valid n_features"),
+        ({"description": "text"}, "no valid description"),
         ({"n_features": 23}, "24"),
         ({"n_bits": 9}, "expected"),
         ({"feature_names": ["a"]}, "feature_names"),
@@ -100,6 +101,6 @@ def test_unregistered_class_is_refused_when_saving(tmp_path):
 
 def test_parameter_without_a_plain_value_is_refused_when_saving(tmp_path):
     hasher = PCAHash(4).fit(sample().X)
-    hasher.max_training_rows = [1, 2]
-    with pytest.raises(InvalidInputError, match="max_training_rows is a list"):
+    hasher.max_training_rows = {1, 2}
+    with pytest.raises(InvalidInputError, match="max_training_rows is a set"):
         hasher.save(tmp_path / "pcah")
