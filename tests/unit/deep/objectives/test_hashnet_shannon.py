@@ -1,0 +1,47 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from hammingway.deep.batches import Batch
+from hammingway.deep.objectives.base import TaskShape
+from hammingway.deep.objectives.hashnet_shannon import (
+    HashNetShannonObjective,
+    HashNetShannonOptions,
+    positive_pair_loss,
+)
+from hammingway.deep.objectives.tuple_entropy import tuple_entropy
+
+
+def scores_of(n, n_bits, seed=0):
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=(n, n_bits)).astype(np.float32))
+
+
+def batch_of(n, step=0, total_steps=1):
+    return Batch(rows=torch.arange(n) // 2, x=torch.zeros(n, 1), labels=None, step=step, total_steps=total_steps)
+
+
+def test_pair_loss_is_hashnets_likelihood_of_similar_pairs():
+    codes = torch.tanh(scores_of(6, 9))
+    products = [float(codes[i] @ codes[i + 1]) for i in (0, 2, 4)]
+    expected = np.mean([math.log(1 + math.exp(0.05 * d)) - 0.05 * d for d in products])
+    assert_allclose(positive_pair_loss(codes, alpha=0.05), expected, rtol=1e-5)
+
+
+def test_loss_at_64_bits_has_the_published_constants():
+    objective = HashNetShannonObjective(HashNetShannonOptions(), TaskShape(64, (1,), 8, None))
+    scores = scores_of(8, 64)
+    expected = positive_pair_loss(torch.tanh(scores), alpha=0.05) - 1e-4 * tuple_entropy(scores, None, size=3)
+    assert_allclose(objective(scores, batch_of(8)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("sharpness", "step", "total", "scale"),
+    [(0.0005, 199, 10, 1.0), (0.0005, 200, 10, math.sqrt(1.1)), (0.0005, 100_000, 10, math.sqrt(51)),
+     (None, 0, 50, 1.0), (None, 50, 50, math.sqrt(51))],
+)  # fmt: skip
+def test_scale_rises_in_steps_or_over_the_run(sharpness, step, total, scale):
+    objective = HashNetShannonObjective(HashNetShannonOptions(sharpness=sharpness), TaskShape(8, (1,), 8, None))
+    assert_allclose(objective.scale(batch_of(2, step, total)), scale)
