@@ -24,15 +24,8 @@ LAYERS = {
     "cli": 5,  # the last to speak: it prints reports, and nobody imports it
 }
 BENCH_MAY = ("hashers.base", "indexes.base", "indexes.flat", "metrics", "datasets")
-DEEP_MAY = (
-    "hashers.base",
-    "hashers.rows",
-    "hashers.threads",
-    "hashers.saving",
-    "indexes.base",
-    "indexes.flat",
-    "metrics",
-)
+DEEP_MAY = tuple(f"hashers.{name}" for name in ("base", "labels", "rows", "threads", "saving"))
+DEEP_MAY += ("indexes.base", "indexes.flat", "metrics")
 HOMES = {
     "sklearn": {"hashers", "datasets", "testing", "neighbors"},
     "scipy": {"hashers", "neighbors"},

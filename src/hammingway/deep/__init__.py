@@ -16,13 +16,16 @@ if find_spec("torch") is None:
 
 _HOMES = {
     "Batch": "hammingway.deep.batches",
+    "DSH": "hammingway.deep.methods",
+    "DeepHasher": "hammingway.deep.hasher",
+    "HashNet": "hammingway.deep.methods",
     "Network": "hammingway.deep.networks.base",
     "Objective": "hammingway.deep.objectives.base",
     "TaskShape": "hammingway.deep.objectives.base",
     "Training": "hammingway.deep.config",
 }
 
-__all__ = ["Batch", "Network", "Objective", "TaskShape", "Training"]
+__all__ = ["DSH", "Batch", "DeepHasher", "HashNet", "Network", "Objective", "TaskShape", "Training"]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,10 @@ from torch import Tensor
 
 from hammingway.hashers.rows import float_rows
 
-__all__ = ["Batch", "Rows"]
+__all__ = ["Batch", "Rows", "as_examples"]
+
+_HELD_BYTES = 2**31  # rows of float32 that are kept in memory once they were read
+_BLOCK_ROWS = 1024
 
 
 @dataclass
@@ -62,6 +65,7 @@ class Rows:
         self._X = X
         self._indices = np.arange(len(X)) if indices is None else indices
         self._image_shape = image_shape
+        self._held: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -75,8 +79,25 @@ class Rows:
         return channels, height, width
 
     def __getitem__(self, places: slice | Tensor | NDArray[np.int64]) -> Tensor:
+        if self._held is not None:
+            return self._held[torch.from_numpy(places) if isinstance(places, np.ndarray) else places]
         chosen = self._indices[places.numpy() if isinstance(places, Tensor) else places]
         return as_examples(float_rows(self._X, chosen), self._image_shape)
+
+    def read_once(self) -> None:
+        """Look at every row, and keep them all as float32 if they take no more than 2 GiB.
+
+        Raises
+        ------
+        InvalidInputError : NaN, infinity or a value beyond ±1e30; the message says in which row of X.
+        """
+        keep = len(self) * 4 * self._X.shape[1] <= _HELD_BYTES
+        held = torch.empty(len(self) if keep else 0, *self.input_shape)
+        for start in range(0, len(self), _BLOCK_ROWS):
+            block = self[start : start + _BLOCK_ROWS]
+            if keep:
+                held[start : start + _BLOCK_ROWS] = block
+        self._held = held if keep else None
 
 
 def as_examples(rows: NDArray[np.float64], image_shape: tuple[int, int, int] | None) -> Tensor:

@@ -28,7 +28,7 @@ class Training(Config, frozen=True):
         of the whole batch (batch normalisation sees the smaller one).
     optimizer : 'adam', 'adamw', 'sgd' or 'rmsprop'.
     learning_rate : of the first step, > 0; networks multiply it for their parts (backbone, head).
-    momentum : of 'sgd' and 'rmsprop', in [0, 1).
+    momentum : of 'sgd', in [0, 1).
     weight_decay : >= 0; decoupled for 'adamw', an L2 term for the others.
     schedule : 'constant'; 'cosine' and 'linear' fall to zero at the last step; 'step' multiplies by ``decay_factor``
         after each ``decay_every`` epochs.
@@ -41,8 +41,8 @@ class Training(Config, frozen=True):
     validation_share : share of the training rows kept aside to choose the best epoch, in [0, 1); 0 for none.
     validate_every : epochs between two validations, >= 1.
     select : what is the best epoch: 'map' (mean average precision by labels), 'recall' (of the 10 nearest rows among
-        the first 100 codes) or 'loss'; 'auto' is 'map' with labels, else 'recall'. Without validation rows the
-        last epoch is taken.
+        the first 100 codes) or 'loss' (the objective's own, of the validation rows); 'auto' is 'map' with labels,
+        else 'recall'. Without validation rows the last epoch is taken.
     patience : validations without a new best after which training stops; None to never stop early.
     deterministic : use only algorithms that give the same bits every time; slower on a GPU.
     device : 'cpu', 'cuda' or 'cuda:0' and so on.

@@ -101,14 +101,14 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
 
     def project(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return the scores of X, float32 (n, n_bits); a bit is set where its score is greater than zero."""
-        matrix = self._check_new(X)
-        scores = np.empty((len(matrix), self.n_bits_), dtype=np.float32)
+        return self._scores(X, self._project)
 
-        def keep(rows: slice, block: NDArray[np.float32]) -> None:
-            scores[rows] = block
+    def project_queries(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Return the scores of queries, float32 (n, n_bits), for asymmetric search.
 
-        self._each_block(matrix, keep, None)
-        return scores
+        They are those of :meth:`project`, unless the hasher has learnt another map for queries.
+        """
+        return self.project(X)
 
     def encode(self, X: ArrayLike, *, progress: Progress | None = None) -> Codes:
         """Return the codes of X, numeric (n, n_features); ``progress`` is told the rows done."""
@@ -118,7 +118,7 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         def keep(rows: slice, block: NDArray[np.float32]) -> None:
             packed[rows] = np.packbits(block > 0, axis=1, bitorder="little")
 
-        self._each_block(matrix, keep, progress)
+        self._each_block(matrix, keep, self._project, progress)
         return Codes(packed, self.n_bits_)
 
     def transform(self, X: ArrayLike) -> NDArray[np.uint8]:
@@ -235,17 +235,31 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         validate_data(self, X, skip_check_array=True, reset=False)
         return matrix
 
+    def _scores(
+        self, X: ArrayLike, project: Callable[[NDArray[np.float64]], NDArray[np.floating[Any]]]
+    ) -> NDArray[np.float32]:
+        """Return what ``project`` gives of X, checked and read in blocks."""
+        matrix = self._check_new(X)
+        scores = np.empty((len(matrix), self.n_bits_), dtype=np.float32)
+
+        def keep(rows: slice, block: NDArray[np.float32]) -> None:
+            scores[rows] = block
+
+        self._each_block(matrix, keep, project)
+        return scores
+
     def _each_block(
         self,
         matrix: NDArray[Any],
         keep: Callable[[slice, NDArray[np.float32]], None],
-        progress: Progress | None,
+        project: Callable[[NDArray[np.float64]], NDArray[np.floating[Any]]],
+        progress: Progress | None = None,
     ) -> None:
         block_rows = max(1, min(1024, _BLOCK_BYTES // (8 * max(matrix.shape[1], self.n_bits_))))
 
         def work(start: int) -> None:
             rows = slice(start, min(start + block_rows, len(matrix)))
-            keep(rows, self._project(float_rows(matrix, rows)).astype(np.float32))
+            keep(rows, project(float_rows(matrix, rows)).astype(np.float32))
 
         for chunk in row_chunks(len(matrix), block_rows * _BLOCKS_A_CHUNK, progress):
             for_each(work, range(chunk.start, chunk.stop, block_rows))
