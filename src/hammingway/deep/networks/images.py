@@ -1,0 +1,96 @@
+"""What networks on images share: the check of the input, and the loading of published weights."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from hammingway.errors import FileFormatError, ShapeError
+
+__all__ = ["copy_weights", "image_shape", "read_weights"]
+
+_SHOWN_NAMES = 5
+
+
+def image_shape(network: str, input_shape: tuple[int, ...], *, least: int = 1) -> tuple[int, int, int]:
+    """Return ``input_shape`` as (channels, height, width).
+
+    Raises
+    ------
+    ShapeError : an example is no image, or one of fewer than ``least`` pixels in height or width.
+    """
+    if len(input_shape) != 3:
+        raise ShapeError(
+            f"The network {network!r} takes images; got examples of shape {input_shape}. Give image_shape, (height, "
+            "width, channels), or take a network on vectors ('linear', 'mlp')."
+        )
+    channels, height, width = input_shape
+    if min(height, width) < least:
+        raise ShapeError(f"The network {network!r} takes images of at least {least} x {least}; got {height} x {width}.")
+    return channels, height, width
+
+
+def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Return the tensors by name of a file of weights: safetensors, or a torch file (.pth, .pt), read without pickle.
+
+    Raises
+    ------
+    FileFormatError : missing, damaged, or holding anything but tensors by name.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileFormatError(f"{path} is not there; give the path of a file of weights (.safetensors or .pth).")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise FileFormatError(f"{path} is not a readable file of weights: {reason}.") from error
+    if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise FileFormatError(f"{path} holds more than tensors by name; save the model's state_dict alone.")
+    return dict(weights)
+
+
+def copy_weights(
+    network: nn.Module, path: str | os.PathLike[str], *, own: tuple[str, ...], spare: tuple[str, ...]
+) -> None:
+    """Copy the weights of a file into ``network``, all but those whose names start with ``own`` or ``spare``.
+
+    Parameters
+    ----------
+    own : starts of the names that only the network has: its hash layer.
+    spare : starts of the names that only the file has: its classifier's last layer.
+
+    Raises
+    ------
+    FileFormatError : a name is missing or of no use, or a shape differs; the message lists them.
+    """
+    weights = {name: value for name, value in read_weights(path).items() if not name.startswith(spare)}
+    wanted = {name: value for name, value in network.state_dict().items() if not name.startswith(own)}
+    counters = {name for name in wanted if name.endswith("num_batches_tracked")}  # old files lack them
+    problems = {
+        "lacks": sorted(wanted.keys() - weights.keys() - counters),
+        "has no use for": sorted(weights.keys() - wanted.keys()),
+        "has another shape of": [
+            f"{name} ({tuple(weights[name].shape)} for {tuple(wanted[name].shape)})"
+            for name in sorted(wanted.keys() & weights.keys())
+            if weights[name].shape != wanted[name].shape
+        ],
+    }
+    told = [f"{what} {_listed(names)}" for what, names in problems.items() if names]
+    if told:
+        raise FileFormatError(f"{path} does not fit the network: it {'; it '.join(told)}.")
+    network.load_state_dict(weights, strict=False)
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _SHOWN_NAMES
+    return ", ".join(names[:_SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
