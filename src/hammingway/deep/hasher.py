@@ -71,7 +71,7 @@ class DeepHasher(Hasher):
     """
 
     registry_name = "deep"
-    default_objective: ClassVar[str] = "dsh"
+    default_objective: ClassVar[Mapping[str, Any]] = {"name": "dsh"}
     default_network: ClassVar[Mapping[str, Any]] = {"name": "mlp"}
     default_training: ClassVar[Mapping[str, Any]] = {}
 
@@ -172,7 +172,7 @@ class DeepHasher(Hasher):
     def _fit(self, rows: TrainingRows, y: ArrayLike | None, rng: np.random.RandomState) -> None:
         recipe = Recipe(
             n_bits=self.n_bits_,
-            objective=self._chosen("objective", {"name": self.default_objective}),
+            objective=self._chosen("objective", self.default_objective),
             network=self._chosen("network", self.default_network),
             training=from_mapping(Training, {**self.default_training, **(self.training or {})}, where="training"),
             image_shape=self._checked_image_shape(rows.n_features),
@@ -269,7 +269,7 @@ class DeepHasher(Hasher):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        name, _ = self._chosen("objective", {"name": self.default_objective})
+        name, _ = self._chosen("objective", self.default_objective)
         if name in registry.names("objectives"):
             tags.target_tags.required = registry.load("objectives", name).needs_labels
         return tags

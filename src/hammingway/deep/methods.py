@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from hammingway.deep.hasher import DeepHasher
 
 __all__ = ["DSH", "HashNet"]
@@ -22,7 +25,7 @@ class DSH(DeepHasher):
     """
 
     registry_name = "dsh"
-    default_objective = "dsh"
+    default_objective: ClassVar[Mapping[str, Any]] = {"name": "dsh"}
     supervised = True
 
 
@@ -41,5 +44,5 @@ class HashNet(DeepHasher):
     """
 
     registry_name = "hashnet"
-    default_objective = "hashnet"
+    default_objective: ClassVar[Mapping[str, Any]] = {"name": "hashnet"}
     supervised = True
