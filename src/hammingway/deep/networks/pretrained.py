@@ -83,7 +83,7 @@ class PretrainedNetwork(Network):
             copy_weights(self, self.options.checkpoint, own=("head.", "standardize."), spare=self.spare)
 
     def pixels(self, x: Tensor) -> Tensor:
-        """Return images (n, channels, height, width) normalised, in the channels and of the size that the layers take."""
+        """Return images (n, channels, height, width) normalised, in the channels and size that the layers take."""
         x = self.standardize(x.expand(-1, self.channels, -1, -1))
         size = self.options.resize
         if size is None or x.shape[2:] == (size, size):

@@ -187,7 +187,7 @@ class AutoHashNeighborsOptions(Config, frozen=True):
 
     Parameters
     ----------
-    n_neighbors : exact nearest rows, by cosine, that count as neighbours, >= 1.
+    n_neighbors : exact nearest rows, by cosine, that count as neighbours, >= 1; of fewer rows all others do.
     negative_rank : which of the nearest rows of the batch that are no neighbours is the negative, 1 for the first.
     spreading, probing : weights of the terms, >= 0.
     probe_radius : Hamming distance within which neighbours are to be found.
@@ -230,7 +230,8 @@ class AutoHashNeighborsObjective(_Thresholded):
 
     def prepare(self, training_x: Rows, labels: Tensor | None, generator: torch.Generator) -> None:
         """Find the exact nearest rows of every row."""
-        self.neighbor_table = nearest_rows(training_x[:].flatten(1), self.options.n_neighbors)
+        n_neighbors = min(self.options.n_neighbors, len(training_x) - 1)
+        self.neighbor_table = nearest_rows(training_x[:].flatten(1), n_neighbors)
 
     def forward(self, scores: Tensor, batch: Batch) -> Tensor:
         """Return the loss of scores (n, n_bits); its terms are 'ranking', 'spreading' and 'probing'."""

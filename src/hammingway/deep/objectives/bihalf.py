@@ -18,21 +18,37 @@ from hammingway.errors import InvalidInputError
 if TYPE_CHECKING:
     from hammingway.deep.batches import Batch, Rows
 
-__all__ = ["BiHalfObjective", "BiHalfOptions", "cosine_matching_loss", "half_and_half"]
+__all__ = [
+    "BiHalfObjective",
+    "BiHalfOptions",
+    "CosineMatching",
+    "CosineMatchingOptions",
+    "cosine_matching_loss",
+    "half_and_half",
+]
 
 
-class BiHalfOptions(Config, frozen=True):
-    """Options of :class:`BiHalfObjective`.
+class CosineMatchingOptions(Config, frozen=True):
+    """Options of objectives that match cosines.
 
     Parameters
     ----------
-    gamma : weight of the pull of each score towards its code, >= 0.
     center : subtract the training mean from the inputs before their cosines are taken. The paper's inputs are
         rectified features, not centred; pixels and most embeddings lie off the origin, where all cosines are large.
     """
 
-    gamma: Annotated[float, Meta(ge=0)] = 6.0
     center: bool = False
+
+
+class BiHalfOptions(CosineMatchingOptions, frozen=True):
+    """Options of :class:`BiHalfObjective`: ``center``, and one more.
+
+    Parameters
+    ----------
+    gamma : weight of the pull of each score towards its code, >= 0.
+    """
+
+    gamma: Annotated[float, Meta(ge=0)] = 6.0
 
 
 class _HalfAndHalf(Function):
@@ -89,7 +105,36 @@ def cosine_matching_loss(codes: Tensor, inputs: Tensor) -> Tensor:
     return functional.mse_loss(of_codes, of_inputs)
 
 
-class BiHalfObjective(Objective):
+class CosineMatching(Objective):
+    """Base of objectives that match cosines of codes with those of inputs, centred if so configured."""
+
+    options: CosineMatchingOptions
+    mean: Tensor
+
+    def __init__(self, options: CosineMatchingOptions, shape: TaskShape) -> None:
+        super().__init__(options, shape)
+        self.register_buffer("mean", torch.zeros(shape.input_shape))
+
+    def prepare(self, training_x: Rows, labels: Tensor | None, generator: torch.Generator) -> None:
+        """Take the training mean, if inputs are to be centred."""
+        if self.options.center:
+            self.mean.copy_(training_mean(training_x))
+
+    def inputs(self, batch: Batch) -> Tensor:
+        """Return what codes are compared with, float (n, n_features).
+
+        Raises
+        ------
+        InvalidInputError : the batch has one row, so no pair.
+        """
+        if len(batch.x) < 2:
+            raise InvalidInputError(
+                f"The objective {self.registry_name!r} compares pairs within a batch; give at least 2 rows."
+            )
+        return (batch.x - self.mean).flatten(1)
+
+
+class BiHalfObjective(CosineMatching):
     """Codes by the half-and-half layer whose cosines match those of the inputs; no labels.
 
     While it trains, a batch is split in half at every bit, which gives bits the most entropy they can have. Afterwards
@@ -107,22 +152,10 @@ class BiHalfObjective(Objective):
     registry_name = "bihalf"
     Options: ClassVar[type[Config]] = BiHalfOptions
     options: BiHalfOptions
-    mean: Tensor
-
-    def __init__(self, options: BiHalfOptions, shape: TaskShape) -> None:
-        super().__init__(options, shape)
-        self.register_buffer("mean", torch.zeros(shape.input_shape))
-
-    def prepare(self, training_x: Rows, labels: Tensor | None, generator: torch.Generator) -> None:
-        """Take the training mean, if inputs are to be centred."""
-        if self.options.center:
-            self.mean.copy_(training_mean(training_x))
 
     def forward(self, scores: Tensor, batch: Batch) -> Tensor:
         """Return the cosine matching loss of the half-and-half codes."""
-        if len(scores) < 2:
-            raise InvalidInputError("Bi-half compares pairs within a batch; give batches of at least 2 rows.")
         codes = half_and_half(scores, gamma=self.options.gamma)
-        loss = cosine_matching_loss(codes, (batch.x - self.mean).flatten(1))
+        loss = cosine_matching_loss(codes, self.inputs(batch))
         self.terms = {"cosine": loss.detach(), "quantisation": (scores.detach() - codes.detach()).abs().mean()}
         return loss

@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from hammingway.config import Config
 from hammingway.deep.batches import Batch
 from hammingway.deep.objectives.base import Objective, TaskShape, needed_labels
-from hammingway.deep.objectives.bihalf import cosine_matching_loss
+from hammingway.deep.objectives.bihalf import CosineMatching, CosineMatchingOptions, cosine_matching_loss
 from hammingway.deep.objectives.classification import classification_loss, needed_classes
 from hammingway.deep.objectives.straight_through import straight_through_sign
-from hammingway.errors import InvalidInputError
 
 __all__ = [
     "GreedyHashObjective",
     "GreedyHashOptions",
     "UnsupervisedGreedyHashObjective",
+    "UnsupervisedGreedyHashOptions",
     "cubic_quantisation",
 ]
 
@@ -36,7 +36,7 @@ def cubic_quantisation(scores: Tensor) -> Tensor:
 
 
 class GreedyHashOptions(Config, frozen=True):
-    """Options of both GreedyHash objectives.
+    """Options of :class:`GreedyHashObjective`.
 
     Parameters
     ----------
@@ -74,7 +74,18 @@ class GreedyHashObjective(Objective):
         return classification + quantisation
 
 
-class UnsupervisedGreedyHashObjective(Objective):
+class UnsupervisedGreedyHashOptions(CosineMatchingOptions, frozen=True):
+    """Options of :class:`UnsupervisedGreedyHashObjective`: ``center``, and one more.
+
+    Parameters
+    ----------
+    quantisation : weight of the mean cubed distance of scores from ±1, >= 0.
+    """
+
+    quantisation: Annotated[float, Meta(ge=0)] = 0.1
+
+
+class UnsupervisedGreedyHashObjective(CosineMatching):
     """GreedyHash without labels: signs whose cosines match those of their inputs, pair by pair.
 
     References
@@ -85,14 +96,12 @@ class UnsupervisedGreedyHashObjective(Objective):
     """
 
     registry_name = "greedyhash-unsupervised"
-    Options: ClassVar[type[Config]] = GreedyHashOptions
-    options: GreedyHashOptions
+    Options: ClassVar[type[Config]] = UnsupervisedGreedyHashOptions
+    options: UnsupervisedGreedyHashOptions
 
     def forward(self, scores: Tensor, batch: Batch) -> Tensor:
         """Return the loss of scores (n, n_bits); its terms are 'cosine' and 'quantisation'."""
-        if len(scores) < 2:
-            raise InvalidInputError("GreedyHash compares pairs within a batch; give batches of at least 2 rows.")
-        cosine = cosine_matching_loss(straight_through_sign(scores), batch.x.flatten(1))
+        cosine = cosine_matching_loss(straight_through_sign(scores), self.inputs(batch))
         quantisation = self.options.quantisation * cubic_quantisation(scores)
         self.terms = {"cosine": cosine.detach(), "quantisation": quantisation.detach()}
         return cosine + quantisation

@@ -65,6 +65,7 @@ class EntropyOptions(Config, frozen=True):
     entropy : weight λ_S of the sum of all entropies in nats at 64 bits, >= 0. At other widths it is multiplied so that
         a bit is in tuples of the same total weight.
     tuple_size, cover : bits in a tuple, and bits of the subsets each of which is in some tuple; equal for all tuples.
+        In a code of fewer bits than that a tuple has all of them.
     minimum_tuples : tuples to take at least.
     tuple_seed : of the random bits of tuples larger than the cover.
     shuffle : permute the bits before every step, so that other tuples are seen.
@@ -90,7 +91,7 @@ class EntropyTerm(torch.nn.Module):
 
     Raises
     ------
-    InvalidInputError : fewer bits than a tuple has, or a cover larger than it.
+    InvalidInputError : the cover is larger than a tuple.
     """
 
     tuples: Tensor | None
@@ -98,12 +99,17 @@ class EntropyTerm(torch.nn.Module):
     def __init__(self, options: EntropyOptions, n_bits: int) -> None:
         super().__init__()
         size, cover, minimum = options.tuple_size, options.cover, options.minimum_tuples
-        tuples = covering_tuples(n_bits, size=size, cover=cover, minimum=minimum, seed=options.tuple_seed)
+        if cover > size:
+            raise InvalidInputError(f"tuples of {size} bits cover subsets of at most {size}; got cover = {cover}.")
+        self.size = min(size, n_bits)
+        tuples = covering_tuples(
+            n_bits, size=self.size, cover=min(cover, n_bits), minimum=minimum, seed=options.tuple_seed
+        )
         published = n_covering_tuples(_PUBLISHED_BITS, size=size, cover=cover, minimum=minimum)
         self.options = options
         self.weight = options.entropy * (published / _PUBLISHED_BITS) / (len(tuples) / n_bits)
         # Of all pairs and triples the products of matrices need no list.
-        whole = size in (2, 3) and len(tuples) == comb(n_bits, size)
+        whole = self.size in (2, 3) and len(tuples) == comb(n_bits, self.size)
         self.register_buffer("tuples", None if whole else tuples, persistent=False)
 
     def forward(self, scores: Tensor) -> Tensor:
@@ -111,8 +117,9 @@ class EntropyTerm(torch.nn.Module):
         options = self.options
         if options.shuffle:
             scores = scores[:, torch.randperm(scores.shape[1]).to(scores.device)]
-        size, gradient = options.tuple_size, options.gradient
-        return -self.weight * tuple_entropy(scores, self.tuples, size=size, gradient=gradient, prior=options.prior)
+        return -self.weight * tuple_entropy(
+            scores, self.tuples, size=self.size, gradient=options.gradient, prior=options.prior
+        )
 
 
 class ShannonHammingOptions(EntropyOptions, frozen=True):

@@ -11,6 +11,7 @@ from hammingway.deep.objectives.greedyhash import (
     GreedyHashObjective,
     GreedyHashOptions,
     UnsupervisedGreedyHashObjective,
+    UnsupervisedGreedyHashOptions,
     cubic_quantisation,
 )
 from hammingway.deep.objectives.straight_through import straight_through_sign
@@ -50,7 +51,7 @@ def test_loss_is_cross_entropy_of_the_signs_plus_quantisation():
 
 
 def test_unsupervised_loss_matches_cosines_of_signs_and_inputs():
-    objective = UnsupervisedGreedyHashObjective(GreedyHashOptions(), TaskShape(6, (3,), 5, None))
+    objective = UnsupervisedGreedyHashObjective(UnsupervisedGreedyHashOptions(), TaskShape(6, (3,), 5, None))
     scores, x = scores_of(5, 6), scores_of(5, 3, seed=1)
     signs, inputs = np.where(scores > 0, 1, -1), x.numpy()
     errors = []
@@ -63,6 +64,6 @@ def test_unsupervised_loss_matches_cosines_of_signs_and_inputs():
 
 
 def test_one_row_has_no_pair():
-    objective = UnsupervisedGreedyHashObjective(GreedyHashOptions(), TaskShape(6, (3,), 5, None))
+    objective = UnsupervisedGreedyHashObjective(UnsupervisedGreedyHashOptions(), TaskShape(6, (3,), 5, None))
     with pytest.raises(InvalidInputError, match="at least 2 rows"):
         objective(torch.zeros(1, 6), Batch(rows=torch.arange(1), x=torch.zeros(1, 3), labels=None))

@@ -79,9 +79,17 @@ def test_shuffled_tuples_change_from_step_to_step_but_not_with_the_seed():
     assert first == term(scores) != second
 
 
-def test_tuples_need_enough_bits_and_pairs_an_even_batch():
-    with pytest.raises(InvalidInputError, match="n_bits is 2"):
-        ShannonHammingObjective(ShannonHammingOptions(), TaskShape(2, (1,), 8, None))
+@pytest.mark.parametrize("n_bits", [1, 2])
+def test_codes_of_fewer_bits_than_a_tuple_are_one_tuple(n_bits):
+    term = EntropyTerm(EntropyOptions(tuple_size=4, cover=3), n_bits)
+    scores = scores_of(8, n_bits)
+    every = torch.arange(n_bits)[None]
+    assert_allclose(term(scores), -term.weight * tuple_entropy(scores, every, size=n_bits), rtol=1e-5)
+
+
+def test_cover_is_no_larger_than_a_tuple_and_pairs_need_an_even_batch():
+    with pytest.raises(InvalidInputError, match="got cover = 3"):
+        ShannonHammingObjective(ShannonHammingOptions(tuple_size=2), TaskShape(8, (1,), 8, None))
     objective = ShannonHammingObjective(ShannonHammingOptions(), TaskShape(8, (1,), 8, None))
     with pytest.raises(InvalidInputError, match="needs pairs"):
         objective(torch.zeros(3, 8), batch_of(3))
