@@ -103,7 +103,7 @@ def fit_network(rows: TrainingRows, y: ArrayLike | None, recipe: Recipe, outputs
     device = resolve_device(recipe.training.device)
     with reproducible(recipe.training, device):
         part, kept_aside = split(rows, y, recipe)
-        model = make_model(part, n_classes(part), recipe)
+        model = make_model(part, n_classes(part, kept_aside), recipe)
         run, state = start(model, part, kept_aside, recipe, outputs, device)
         if run.checkpoint is not None and run.checkpoint.exists():
             state = run.checkpoint.restore(model, run.optimizer)
@@ -240,11 +240,12 @@ def numbered(y: ArrayLike, n_rows: int) -> Tensor:
     return torch.from_numpy(numbers.astype(np.int64))
 
 
-def n_classes(part: Part) -> int | None:
-    """Return the number of classes or labels; the validation part may hold the last of them."""
-    if part.labels is None:
+def n_classes(*parts: Part | None) -> int | None:
+    """Return the number of classes or labels of the parts together; the last may be in one of them only."""
+    labels = [part.labels for part in parts if part is not None and part.labels is not None]
+    if not labels:
         return None
-    return part.labels.shape[1] if part.labels.ndim == 2 else int(part.labels.max()) + 1
+    return labels[0].shape[1] if labels[0].ndim == 2 else 1 + max(int(one.max()) for one in labels)
 
 
 def run_fingerprint(part: Part, recipe: Recipe) -> str:

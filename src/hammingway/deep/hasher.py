@@ -270,6 +270,7 @@ class DeepHasher(Hasher):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         name, _ = self._chosen("objective", self.default_objective)
-        if name in registry.names("objectives"):
+        # Once there is a network, the objective is of no concern: it may be of a plugin that is not installed here.
+        if not hasattr(self, "network_") and name in registry.names("objectives"):
             tags.target_tags.required = registry.load("objectives", name).needs_labels
         return tags

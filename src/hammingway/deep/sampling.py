@@ -94,6 +94,8 @@ class _Labelled:
             row, label = torch.arange(len(labels)), labels
         else:
             row, label = labels.nonzero(as_tuple=True)
+        shared = torch.bincount(label)[label] > 1  # who is alone with a label finds nobody by it
+        row, label = row[shared], label[shared]
         order = torch.sort(label, stable=True).indices
         self._row = row[order]
         sizes = torch.bincount(label[order])
@@ -109,7 +111,7 @@ class _Labelled:
         labelled = rows[self._n_labels[rows] > 0]
         own = self._by_row[self._start[labelled] + _below(self._n_labels[labelled], random)]
         first, size = self._first[own], self._size[own]
-        shift = 1 + _below((size - 1).clamp(min=1), random)
+        shift = 1 + _below(size - 1, random)
         found = rows.clone()
         found[self._n_labels[rows] > 0] = self._row[first + (own - first + shift) % size]
         return found
