@@ -16,7 +16,7 @@ import msgspec
 from hammingway.errors import ConfigError
 from hammingway.suggest import did_you_mean
 
-__all__ = ["Config", "fingerprint", "from_mapping", "read_toml", "to_mapping"]
+__all__ = ["Config", "fingerprint", "from_mapping", "read_toml", "set_at", "to_mapping"]
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +61,32 @@ def to_mapping(config: Config) -> dict[str, Any]:
     """Return ``config`` as plain dicts, lists, strings and numbers, ready for JSON."""
     mapping: dict[str, Any] = msgspec.to_builtins(config)
     return mapping
+
+
+def set_at(values: dict[str, Any], path: str, value: Any) -> None:
+    """Set what stands at a dotted path in nested dicts; a text where a dict is needed becomes its 'name'.
+
+    Raises
+    ------
+    ConfigError : not a dotted path of names, or something else stands where a dict is needed.
+
+    Examples
+    --------
+    >>> values = {"network": "mlp"}
+    >>> set_at(values, "network.hidden", [64])
+    >>> values
+    {'network': {'name': 'mlp', 'hidden': [64]}}
+    """
+    *tables, last = path.split(".")
+    if not all(name.isidentifier() for name in (*tables, last)):
+        raise ConfigError(f"{path!r} is no path such as 'objective.margin' or 'n_bits'.")
+    for table in tables:
+        inner = values.get(table, {})
+        if not isinstance(inner, str | dict):
+            raise ConfigError(f"{path!r} cannot be set: {table!r} is {inner!r}, which holds nothing by name.")
+        values[table] = {"name": inner} if isinstance(inner, str) else dict(inner)
+        values = values[table]
+    values[last] = value
 
 
 def fingerprint(config: Config) -> str:

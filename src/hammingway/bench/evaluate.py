@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,11 @@ from hammingway.indexes.base import Index
 from hammingway.progress import Progress
 from hammingway.suggest import did_you_mean
 
-__all__ = ["Setting", "prepare", "run", "run_plan"]
+if TYPE_CHECKING:
+    from hammingway.bench.variants import TrainingPlan
+    from hammingway.hashers.base import Hasher
+
+__all__ = ["Setting", "make_hasher", "measured", "now", "prepare", "refused", "run", "run_plan"]
 
 SINGLE_QUERIES = 100
 STEADY_SECONDS = 0.2
@@ -59,7 +63,7 @@ class Setting:
     machine: dict[str, Any]
 
 
-def prepare(data: RetrievalData, plan: PlanSpec, *, progress: Progress | None = None) -> Setting:
+def prepare(data: RetrievalData, plan: PlanSpec | TrainingPlan, *, progress: Progress | None = None) -> Setting:
     """Return the exact neighbours of ``data`` in the plan's metric, and all else that its runs share.
 
     Raises
@@ -115,14 +119,25 @@ def run(spec: RunSpec, setting: Setting) -> Record:
     ------
     UnknownNameError, ConfigError : no such hasher or index, or it has no such parameter.
     """
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    hasher = _make(spec.hasher, "hashers", n_bits=spec.n_bits, random_state=spec.seed)
+    started = now()
+    hasher = make_hasher(spec)
     if hasher.supervised and setting.data.training_labels is None:
-        return _refused(spec, setting, started, "it learns from labels and the data has none")
+        return refused(spec, setting, started, "it learns from labels and the data has none")
     try:
         _, fit_seconds = _timed(partial(hasher.fit, setting.data.training, setting.data.training_labels))
     except InvalidInputError as error:
-        return _refused(spec, setting, started, str(error))
+        return refused(spec, setting, started, str(error))
+    return measured(hasher, spec, setting, started=started, fit_seconds=fit_seconds)
+
+
+def measured(hasher: Hasher, spec: RunSpec, setting: Setting, *, started: str, fit_seconds: float) -> Record:
+    """Return the record of a fitted hasher: what its codes found, and what encoding and searching cost.
+
+    Parameters
+    ----------
+    started : when the fit began, UTC, ISO 8601.
+    fit_seconds : what it took.
+    """
     database, encode_seconds = _timed(partial(hasher.encode, setting.data.database))
     queries = hasher.encode(setting.data.queries)
     index = _make(spec.index, "indexes", n_bits=database.n_bits).add(database)
@@ -158,7 +173,8 @@ def run(spec: RunSpec, setting: Setting) -> Record:
     )
 
 
-def _refused(spec: RunSpec, setting: Setting, started: str, reason: str) -> Record:
+def refused(spec: RunSpec, setting: Setting, started: str, reason: str) -> Record:
+    """Return the record of a run that is impossible, and why."""
     return Record(
         run_id=spec.run_id,
         spec=spec,
@@ -168,6 +184,22 @@ def _refused(spec: RunSpec, setting: Setting, started: str, reason: str) -> Reco
         started_at=started,
         reason=reason,
     )
+
+
+def now() -> str:
+    """Return the time, UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def make_hasher(spec: RunSpec) -> Hasher:
+    """Return the hasher of a run, not fitted.
+
+    Raises
+    ------
+    UnknownNameError, ConfigError : no such hasher, or it has no such parameter.
+    """
+    hasher: Hasher = _make(spec.hasher, "hashers", n_bits=spec.n_bits, random_state=spec.seed)
+    return hasher
 
 
 def _search_timings(

@@ -10,11 +10,12 @@ import click
 from hammingway.cli import options
 from hammingway.cli.options import InputFile, OutputFile, RegisteredName
 from hammingway.cli.printing import report
-from hammingway.cli.progress_bar import progress_bar
 
 __all__ = ["command"]
 
 HASHER = "How codes are learned; 'hammingway list hashers' names what there is."
+
+RUN_DIR = "Folder for a deep hasher's log and checkpoint; an interrupted fit goes on from there."
 
 
 @click.command()
@@ -25,6 +26,8 @@ HASHER = "How codes are learned; 'hammingway list hashers' names what there is."
 @click.option("--labels", type=InputFile(), help="One class label a row of DATA, for supervised hashers.")
 @options.seed_option
 @options.param_option
+@options.set_option
+@click.option("--run-dir", type=click.Path(file_okay=False, path_type=Path), help=RUN_DIR)
 @options.key_option
 @options.force_option
 @options.json_option
@@ -36,6 +39,8 @@ def command(
     labels: Path | None,
     seed: int,
     params: tuple[tuple[str, Any], ...],
+    settings: tuple[tuple[str, Any], ...],
+    run_dir: Path | None,
     key: str | None,
     as_json: bool,
 ) -> None:
@@ -46,13 +51,13 @@ def command(
     """
     from hammingway.cli.hasher_choice import make_hasher
     from hammingway.cli.reading import open_vectors
+    from hammingway.cli.training_bar import fit_with_bar
     from hammingway.datasets.formats import read_labels
 
-    hasher = make_hasher(name, n_bits, seed=seed, params=params)
+    hasher = make_hasher(name, n_bits, seed=seed, params=params, settings=settings)
     X = open_vectors(data, key=key)
     y = None if labels is None else read_labels(labels)
-    with progress_bar(f"fitting {name}") as progress:
-        hasher.fit(X, y, progress=progress)
+    fit_with_bar(hasher, X, y, label=f"fitting {name}", run_dir=run_dir)
     hasher.save(out)
     n, d = X.shape
     sentence = f"{out}: {name} of {hasher.n_bits_} bits, fitted on {n} x {d}."

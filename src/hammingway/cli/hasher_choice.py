@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from hammingway import registry
+from hammingway.config import set_at
 from hammingway.errors import InvalidInputError
 from hammingway.suggest import did_you_mean
 
@@ -18,7 +19,14 @@ __all__ = ["make_hasher"]
 _OWN_OPTIONS = {"n_bits": "--bits", "random_state": "--seed"}
 
 
-def make_hasher(name: str, n_bits: int | None, *, seed: int, params: Iterable[tuple[str, Any]]) -> Hasher:
+def make_hasher(
+    name: str,
+    n_bits: int | None,
+    *,
+    seed: int,
+    params: Iterable[tuple[str, Any]],
+    settings: Iterable[tuple[str, Any]] = (),
+) -> Hasher:
     """Return the registered hasher ``name``, not fitted.
 
     Parameters
@@ -26,6 +34,7 @@ def make_hasher(name: str, n_bits: int | None, *, seed: int, params: Iterable[tu
     n_bits : bits a code; None for the hasher's own default.
     seed : its ``random_state``.
     params : (key, value) pairs for the rest of its constructor; a repeated key counts last.
+    settings : (dotted path, value) pairs for what its parameters hold, such as ('training.epochs', 50).
 
     Raises
     ------
@@ -42,5 +51,10 @@ def make_hasher(name: str, n_bits: int | None, *, seed: int, params: Iterable[tu
             raise InvalidInputError(f"The hasher {name!r} has no --param {key!r}. {did_you_mean(key, known)}")
     if n_bits is not None:
         values["n_bits"] = n_bits
+    for path, value in settings:
+        key = path.partition(".")[0]
+        if key in _OWN_OPTIONS or key not in known:
+            raise InvalidInputError(f"The hasher {name!r} has no {key!r} for --set. {did_you_mean(key, known)}")
+        set_at(values, path, value)
     hasher: Hasher = kind(random_state=seed, **values)
     return hasher

@@ -14,7 +14,7 @@ from hammingway.cli.options import json_option
 
 __all__ = ["command"]
 
-KINDS = ("hashers", "indexes", "datasets", "metrics", "formats")
+KINDS = ("hashers", "objectives", "networks", "indexes", "datasets", "metrics", "formats")
 FORMATS = {
     "npy": "NumPy array of any number type (.npy); memory-mapped.",
     "npz": "NumPy archive (.npz), one array by --key; only read.",
@@ -35,10 +35,10 @@ FORMATS = {
 @click.argument("kind", type=click.Choice(KINDS), required=False, metavar="[KIND]")
 @json_option
 def command(kind: str | None, as_json: bool) -> None:
-    """List hashers, indexes, data sets, metrics and file formats.
+    """List hashers, objectives and networks of deep ones, indexes, data sets, metrics and file formats.
 
-    With a KIND (hashers, indexes, datasets, metrics or formats), only these. Each name comes with a
-    line on what it is.
+    With a KIND (hashers, objectives, networks, indexes, datasets, metrics or formats), only these. Each
+    name comes with a line on what it is.
     """
     table = {name: _summaries(name) for name in ([kind] if kind else KINDS)}
     if as_json:

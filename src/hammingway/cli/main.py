@@ -16,6 +16,7 @@ _COMMANDS = {
     "info": "hammingway.cli.info",
     "list": "hammingway.cli.list_names",
     "fit": "hammingway.cli.fit",
+    "train": "hammingway.cli.train",
     "encode": "hammingway.cli.encode",
     "search": "hammingway.cli.search",
     "truth": "hammingway.cli.truth",

@@ -19,6 +19,7 @@ __all__ = [
     "InputFile",
     "KeyValue",
     "OutputFile",
+    "PathValue",
     "RegisteredName",
     "bits_option",
     "force_option",
@@ -26,6 +27,7 @@ __all__ = [
     "key_option",
     "param_option",
     "seed_option",
+    "set_option",
     "threads_option",
 ]
 
@@ -133,6 +135,19 @@ class RegisteredName(click.ParamType[str]):
         return [CompletionItem(name) for name in registry.names(self.kind) if name.startswith(incomplete)]
 
 
+class PathValue(click.ParamType[tuple[str, Any]]):
+    """``path=value``, the path dotted, the value a JSON number, list, true, false, null, or else text."""
+
+    name = "path=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        """Return (path, value)."""
+        path, equals, text = str(value).partition("=")
+        if not equals or not all(part.isidentifier() for part in path.split(".")):
+            self.fail(f"{value!r} is not of the form path=value, as in training.epochs=50.", param, ctx)
+        return path, _json_or_text(text)
+
+
 class KeyValue(click.ParamType[tuple[str, Any]]):
     """``key=value``, the value a JSON number, true, false, null, or else text."""
 
@@ -143,10 +158,14 @@ class KeyValue(click.ParamType[tuple[str, Any]]):
         key, equals, text = str(value).partition("=")
         if not equals or not key.isidentifier():
             self.fail(f"{value!r} is not of the form key=value, as in n_iterations=50.", param, ctx)
-        try:
-            return key, json.loads(text)
-        except (ValueError, RecursionError):  # no JSON, or numbers and nesting beyond what Python reads
-            return key, text
+        return key, _json_or_text(text)
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # no JSON, or numbers and nesting beyond what Python reads
+        return text
 
 
 def bits_option(command: F) -> F:
@@ -186,6 +205,12 @@ def param_option(command: F) -> F:
     """Add ``--param``, repeatable, as ``params``: a tuple of (key, value)."""
     text = "A parameter of the hasher, as in n_iterations=50; may be given several times."
     return click.option("--param", "params", type=KeyValue(), multiple=True, help=text)(command)
+
+
+def set_option(command: F) -> F:
+    """Add ``--set``, repeatable, as ``settings``: a tuple of (path, value)."""
+    text = "An option of a deep hasher's objective, network or training, as in training.epochs=50; repeatable."
+    return click.option("--set", "settings", type=PathValue(), multiple=True, help=text)(command)
 
 
 def seed_option(command: F) -> F:

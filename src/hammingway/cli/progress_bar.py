@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock, Timer
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hammingway.progress import Progress
 
-__all__ = ["DELAY_SECONDS", "progress_bar"]
+__all__ = ["DELAY_SECONDS", "progress_bar", "relabelled_bar"]
 
 DELAY_SECONDS = 1.0
 
@@ -30,13 +30,20 @@ def progress_bar(label: str, *, hidden: bool = False) -> Iterator[Progress]:
     label : what is being done, a word or two.
     hidden : draw nothing at all.
     """
+    with relabelled_bar(label, hidden=hidden) as (progress, _):
+        yield progress
+
+
+@contextmanager
+def relabelled_bar(label: str, *, hidden: bool = False) -> Iterator[tuple[Progress, Callable[[str], None]]]:
+    """Give a bar as :func:`progress_bar` does, and a callable that changes its label."""
     bar = _DelayedBar(label)
     timer = Timer(DELAY_SECONDS, bar.show)
     timer.daemon = True
     if sys.stderr.isatty() and not hidden:
         timer.start()
     try:
-        yield bar.update
+        yield bar.update, bar.relabel
     finally:
         timer.cancel()
         bar.close()
@@ -58,6 +65,12 @@ class _DelayedBar:
             self._done, self._total = done, total
             if self._bar is not None:
                 self._bar.update(self._bar.task_ids[0], completed=done, total=total)
+
+    def relabel(self, label: str) -> None:
+        with self._lock:
+            self._label = label
+            if self._bar is not None:
+                self._bar.update(self._bar.task_ids[0], description=label)
 
     def show(self) -> None:
         with self._lock:

@@ -169,18 +169,29 @@ class DeepHasher(Hasher):
         self._prepare()
         return self
 
+    def check_options(self) -> None:
+        """Raise for a parameter, also of objective, network or training, that cannot be used."""
+        super().check_options()
+        for kind, default in (("objective", self.default_objective), ("network", self.default_network)):
+            name, options = self._chosen(kind, default)
+            from_mapping(registry.load(f"{kind}s", name).Options, options, where=kind)
+        self._training()
+
     def _fit(self, rows: TrainingRows, y: ArrayLike | None, rng: np.random.RandomState) -> None:
         recipe = Recipe(
             n_bits=self.n_bits_,
             objective=self._chosen("objective", self.default_objective),
             network=self._chosen("network", self.default_network),
-            training=from_mapping(Training, {**self.default_training, **(self.training or {})}, where="training"),
+            training=self._training(),
             image_shape=self._checked_image_shape(rows.n_features),
             seed=int(rng.randint(2**31 - 1)),
         )
         fitted = fit_network(rows, y, recipe, self._outputs)
         self.network_, self.query_network_ = fitted.network, fitted.query_map
         self.thresholds_, self.training_log_ = fitted.thresholds, fitted.log
+
+    def _training(self) -> Training:
+        return from_mapping(Training, {**self.default_training, **(self.training or {})}, where="training")
 
     def _chosen(self, kind: str, default: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Return name and options of the objective or network; options are those of the default if it is that."""

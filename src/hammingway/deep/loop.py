@@ -67,7 +67,7 @@ def train(run: Run, state: State) -> None:
     ------
     TrainingError : the loss is not finite, or the code collapsed.
     """
-    started = time.perf_counter()
+    started = time.perf_counter() - state.seconds
     while state.step < run.total_steps and not state.stopped:
         batch = next_batch(run, state.step)
         rate = rate_at(run.config, state.step, run.total_steps, run.sampler.steps_per_epoch)
@@ -78,9 +78,10 @@ def train(run: Run, state: State) -> None:
         run.optimizer.step()
         state.step += 1
         state.statistics.add(loss, run.model.objective.terms, scores)
+        state.seconds = time.perf_counter() - started
         at_end = state.step % run.sampler.steps_per_epoch == 0 or state.step == run.total_steps
         if at_end:
-            finish_epoch(run, state, {"learning_rate": rate, "seconds": round(time.perf_counter() - started, 3)})
+            finish_epoch(run, state, {"learning_rate": rate, "seconds": round(state.seconds, 3)})
         if (
             run.checkpoint is not None
             and run.group.rank == 0

@@ -125,6 +125,16 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         """Return the packed codes of X, uint8 (n, ceil(n_bits / 8)), for use in a scikit-learn pipeline."""
         return self.encode(X).packed
 
+    def check_options(self) -> None:
+        """Raise for a parameter that cannot be used, before there is any data; ``fit`` does it too.
+
+        Raises
+        ------
+        InvalidInputError, ConfigError, UnknownNameError : what is wrong, and what there is instead.
+        """
+        self._check_parameters()
+        self._random_generator()
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted hasher to ``path`` (safetensors and JSON, no pickle); see :func:`load_hasher`.
 

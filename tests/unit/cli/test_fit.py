@@ -124,3 +124,33 @@ def test_output_that_exists_is_kept_without_force_and_replaced_with_it(run, refu
 def test_output_folder_that_is_missing_is_named_before_any_work(refused, files, tmp_path):
     sentence = refused("fit", files / "truncated.npy", "--hasher", "lsh", "--out", tmp_path / "absent" / "m")
     assert f"the folder {str(tmp_path / 'absent')!r} does not exist; create it first." in sentence
+
+
+def test_deep_hasher_takes_its_options_by_path(run, files, vectors, tmp_path):
+    arguments = ("fit", files / "vectors.npy", "--hasher", "dsh", "--bits", 13, "--labels", files / "labels.npy")
+    settings = ("--set", "training.epochs=1", "--set", "objective.margin=4.5", "--set", "network.hidden=[8]")
+    result = run(*arguments, *settings, "--out", tmp_path / "m", "--run-dir", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    from hammingway.deep import DSH
+
+    expected = DSH(13, objective={"margin": 4.5}, network={"hidden": [8]}, training={"epochs": 1}, random_state=0).fit(
+        vectors, np.arange(300) % 3
+    )
+    assert load_hasher(tmp_path / "m").fingerprint() == expected.fingerprint()
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"log.jsonl", "checkpoint.safetensors"}
+
+
+@pytest.mark.parametrize(
+    ("hasher", "arguments", "said"),
+    [
+        ("dsh", ("--set", "training.epoch=1"), "Did you mean 'epochs'"),
+        ("dsh", ("--set", "trainin.epochs=1"), "Did you mean 'training'"),
+        ("dsh", ("--set", "training"), "is not of the form path=value"),
+        ("dsh", ("--set", "n_bits=3"), "has no 'n_bits' for --set"),
+        ("itq", ("--set", "training.epochs=1"), "has no 'training' for --set"),
+        ("itq", ("--run-dir", "run"), "leave --run-dir out"),
+    ],
+)
+def test_setting_that_cannot_be_used_is_refused(refused, files, tmp_path, hasher, arguments, said):
+    fit = ("fit", files / "vectors.npy", "--hasher", hasher, "--labels", files / "labels.npy", "--out", tmp_path / "m")
+    assert said in refused(*fit, *arguments)

@@ -1,0 +1,152 @@
+"""Runs a training plan: a folder a variant, with hasher, log, checkpoint and result; what is done is not done again."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from hammingway.bench.data import open_data
+from hammingway.bench.evaluate import Setting, make_hasher, measured, now, prepare
+from hammingway.bench.session import Bar
+from hammingway.bench.store import Record
+from hammingway.bench.variants import TrainingPlan, VariantRun
+from hammingway.config import Config
+from hammingway.errors import FileFormatError, InvalidInputError, TrainingError
+from hammingway.progress import Progress
+from hammingway.storage import atomic_writer
+
+__all__ = ["HASHER_NAME", "RESULT_NAME", "VariantResult", "train_plan"]
+
+HASHER_NAME, RESULT_NAME = "hasher.safetensors", "result.json"
+
+Told = Callable[[str, Mapping[str, Any]], None]
+
+
+class VariantResult(Config, frozen=True, kw_only=True):
+    """What came of a variant.
+
+    Parameters
+    ----------
+    name : of the variant.
+    run_id, data_digest : of exactly what was run, on exactly what.
+    status : 'trained'; 'refused' where data and variant do not go together; 'failed' where training could not go on.
+    reason : why it was refused or failed.
+    hasher : fingerprint of the hasher.
+    training : the log's entry of the epoch that was kept; empty for a hasher without a log.
+    record : what the benchmark measured.
+    """
+
+    name: str
+    run_id: str
+    data_digest: str
+    status: Literal["trained", "refused", "failed"]
+    reason: str = ""
+    hasher: str = ""
+    training: dict[str, Any] = msgspec.field(default_factory=dict)
+    record: Record | None = None
+
+
+def train_plan(
+    plan: TrainingPlan,
+    *,
+    out: str | os.PathLike[str],
+    bar: Bar,
+    data_dir: str | os.PathLike[str] | None = None,
+    on_result: Callable[[VariantResult], None] | None = None,
+    on_entry: Told | None = None,
+) -> list[VariantResult]:
+    """Return one result a variant, each kept in a folder of its own below ``out``.
+
+    A variant that has a result is not run again; one that was interrupted goes on from its checkpoint.
+
+    Parameters
+    ----------
+    bar : shows how far the work is.
+    on_result : told of each result, old or new, in the order of the plan.
+    on_entry : told of each entry of a log, with the variant's name.
+
+    Raises
+    ------
+    ConfigError, UnknownNameError : an option of any variant that cannot be used, before the first is run.
+    InvalidInputError : a folder holds the result of another variant, or of other data.
+    """
+    runs = plan.runs()
+    for run in runs:
+        make_hasher(run.spec).check_options()
+    with bar("reading data"):
+        data = open_data(plan.data, data_dir=data_dir)
+    with bar("exact neighbours") as progress:
+        setting = prepare(data, plan, progress=progress)
+    results = []
+    for run in runs:
+        folder = Path(out) / run.name
+        result = _known(folder, run, setting)
+        if result is None:
+            with bar(run.name) as progress:
+                result = _train(run, setting, folder, progress=progress, on_entry=on_entry)
+            with atomic_writer(folder / RESULT_NAME) as file:
+                file.write(msgspec.json.format(msgspec.json.encode(result)))
+        results.append(result)
+        if on_result is not None:
+            on_result(result)
+    return results
+
+
+def _known(folder: Path, run: VariantRun, setting: Setting) -> VariantResult | None:
+    path = folder / RESULT_NAME
+    if not path.is_file():
+        return None
+    try:
+        result = msgspec.json.decode(path.read_bytes(), type=VariantResult)
+    except msgspec.DecodeError as error:
+        raise FileFormatError(f"{path} is no result of this version ({error}); remove it to run it again.") from error
+    if (result.run_id, result.data_digest) != (run.spec.run_id, setting.facts.digest):
+        raise InvalidInputError(
+            f"{folder} holds the result of another configuration or other data under the same name; give another "
+            "folder, rename the variant, or delete that folder."
+        )
+    return result
+
+
+def _train(
+    run: VariantRun, setting: Setting, folder: Path, *, progress: Progress, on_entry: Told | None
+) -> VariantResult:
+    folder.mkdir(parents=True, exist_ok=True)
+    hasher, started, data = make_hasher(run.spec), now(), setting.data
+    extra: dict[str, Any] = {}
+    if "folder" in inspect.signature(hasher.fit).parameters:  # those that can be interrupted
+        extra = {"folder": folder, "report": lambda entry: on_entry(run.name, entry) if on_entry else None}
+    identity: dict[str, Any] = {"name": run.name, "run_id": run.spec.run_id, "data_digest": setting.facts.digest}
+    start = time.perf_counter()
+    try:
+        hasher.fit(data.training, data.training_labels, progress=progress, **extra)
+    except TrainingError as error:
+        return VariantResult(**identity, status="failed", reason=str(error))
+    except InvalidInputError as error:
+        return VariantResult(**identity, status="refused", reason=str(error))
+    seconds = time.perf_counter() - start
+    hasher.save(folder / HASHER_NAME)
+    log: list[dict[str, Any]] = getattr(hasher, "training_log_", [])
+    validated = [entry for entry in log if "validation" in entry]
+    seconds = max([seconds, *(entry["seconds"] for entry in log)])  # with what an interrupted run took before
+    return VariantResult(
+        **identity,
+        status="trained",
+        hasher=hasher.fingerprint(),
+        training=_best(validated) if validated else (log or [{}])[-1],
+        record=measured(hasher, run.spec, setting, started=started, fit_seconds=seconds),
+    )
+
+
+def _best(entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the entry of the best validation, the one whose weights were kept."""
+    if "loss" in entries[0]["validation"]:
+        return min(entries, key=lambda entry: float(entry["validation"]["loss"]))
+    name = next(name for name in ("map", "recall") if name in entries[0]["validation"])
+    return max(entries, key=lambda entry: float(entry["validation"][name]))

@@ -1,0 +1,87 @@
+"""``hammingway train``: the variants of a plan, one after the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hammingway.cli.options import InputFile, json_option
+from hammingway.cli.progress_bar import relabelled_bar
+from hammingway.cli.training_bar import epoch_sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hammingway.bench.training import VariantResult
+    from hammingway.progress import Progress
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("plan", type=InputFile())
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of all variants.")
+@click.option(
+    "--data-dir", type=click.Path(exists=True, path_type=Path), help="Folder of the data; or HAMMINGWAY_DATA."
+)
+@click.option("--dry-run", is_flag=True, help="Print the variants and train none.")
+@click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
+@json_option
+def command(plan: Path, out: Path, data_dir: Path | None, dry_run: bool, markdown: bool, as_json: bool) -> None:
+    """Train and measure every variant of a PLAN.
+
+    PLAN is a TOML file: data, a base configuration, and what variants, ablation tables and grids change in
+    it. Each variant gets a folder below --out with its hasher, log, checkpoint and result. Repeat the
+    command after an interruption: what is done is not done again, and what was begun goes on where it was.
+
+    Example: hammingway train plan.toml --out runs
+    """
+    from hammingway.bench.training import train_plan
+    from hammingway.bench.variants import read_training_plan
+    from hammingway.reports.variants import markdown_table, print_table, summary
+
+    read = read_training_plan(plan)
+    if dry_run:
+        _print_variants(read.runs(), as_json=as_json)
+        return
+    bars = _Bars()
+
+    def tell(result: VariantResult) -> None:
+        if as_json:
+            click.echo(json.dumps(summary(result)))
+
+    results = train_plan(read, out=out, bar=bars.bar, data_dir=data_dir, on_result=tell, on_entry=bars.entry)
+    if markdown:
+        click.echo(markdown_table(results), nl=False)
+    elif not as_json:
+        print_table(results, title=read.title or plan.stem)
+    for result in results:
+        if result.status != "trained":
+            click.echo(f"{result.name}: {result.status}, {result.reason}", err=as_json or markdown)
+
+
+def _print_variants(runs: Any, *, as_json: bool) -> None:
+    for run in runs:
+        facts = {"name": run.name, "hasher": run.spec.hasher.name, "n_bits": run.spec.n_bits, "seed": run.spec.seed}
+        facts["params"] = run.spec.hasher.params
+        click.echo(json.dumps(facts) if as_json else f"{run.name}: {run.spec.hasher.label}, {run.spec.n_bits} bits")
+
+
+class _Bars:
+    """The bar of the work under way, and the way to write the last epoch beside it."""
+
+    def __init__(self) -> None:
+        self._relabel: Callable[[str], None] = lambda label: None
+
+    @contextmanager
+    def bar(self, label: str) -> Iterator[Progress]:
+        with relabelled_bar(label) as (progress, self._relabel):
+            yield progress
+
+    def entry(self, name: str, entry: Mapping[str, Any]) -> None:
+        self._relabel(f"{name}, {epoch_sentence(entry)}")

@@ -1,0 +1,155 @@
+"""A plan leaves a folder a variant, repeats nothing that is done, and goes on where it was interrupted."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+from hammingway import load_hasher, registry
+from hammingway.bench.data import open_data
+from hammingway.bench.evaluate import prepare, run_plan
+from hammingway.bench.spec import Component, DataSpec, PlanSpec
+from hammingway.bench.training import HASHER_NAME, RESULT_NAME, train_plan
+from hammingway.bench.variants import TrainingPlan, Variant
+from hammingway.deep.checkpoint import Checkpoint
+from hammingway.errors import ConfigError, FileFormatError, InvalidInputError
+from hammingway.metrics import average_precision, distance_counts
+
+DATA = DataSpec(dataset="vectors.npy", labels="labels.npy", n_queries=40)
+BASE = {"hasher": "dsh", "n_bits": 8, "training": {"epochs": 2, "batch_size": 50, "validation_share": 0.2}}
+PLAN = TrainingPlan(
+    data=DATA,
+    base=BASE,
+    repeats=1,
+    variants=(
+        Variant(name="dsh"),
+        Variant(name="linear", set={"network": "linear", "training.epochs": 1}),
+        Variant(name="classic", set={"hasher": "itq", "training": None}),
+    ),
+)
+
+
+class PowerCutError(Exception):
+    pass
+
+
+@contextmanager
+def no_bar(label):
+    yield lambda done, total: None
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.arange(240) % 4
+    np.save(tmp_path / "vectors.npy", (3 * rng.normal(size=(4, 12))[y] + rng.normal(size=(240, 12))).astype(np.float32))
+    np.save(tmp_path / "labels.npy", y)
+    return tmp_path
+
+
+def train(folder, plan=PLAN, **more):
+    return train_plan(plan, out=folder / "out", bar=no_bar, data_dir=folder, **more)
+
+
+def without_classic(*variants):
+    return TrainingPlan(data=DATA, base=BASE, repeats=1, variants=variants)
+
+
+TWO = without_classic(*PLAN.variants[:2])
+
+
+def test_each_variant_leaves_hasher_log_checkpoint_and_result(folder):
+    results = train(folder, TWO)
+    for result in results:
+        names = {path.name for path in (folder / "out" / result.name).iterdir()}
+        assert names == {HASHER_NAME, RESULT_NAME, "log.jsonl", "checkpoint.safetensors"}
+        assert result.status == "trained"
+        assert load_hasher(folder / "out" / result.name / HASHER_NAME).fingerprint() == result.hasher
+
+
+def test_quality_is_that_of_the_hasher_on_held_out_queries(folder):
+    result = train(folder, TWO)[0]
+    data = open_data(DATA, data_dir=folder)
+    hasher = load_hasher(folder / "out" / "dsh" / HASHER_NAME)
+    counts = distance_counts(
+        hasher.encode(data.queries), hasher.encode(data.database), (data.query_labels, data.database_labels)
+    )
+    assert result.record.quality["mAP@all"] == pytest.approx(average_precision(counts).mean())
+    assert set(result.training["validation"]) == {"map", "bit_entropy"}
+
+
+def test_classic_hasher_may_stand_beside_deep_ones(folder):
+    plan = TrainingPlan(data=DATA, base={"hasher": "itq", "n_bits": 8}, repeats=1)
+    (result,) = train(folder, plan)
+    evaluated = PlanSpec(data=DATA, hashers=(Component(name="itq"),), n_bits=(8,), repeats=1)
+    (record,) = run_plan(evaluated, prepare(open_data(DATA, data_dir=folder), evaluated))
+    assert result.record.quality == record.quality
+    assert result.training == {}
+
+
+def test_finished_variants_are_not_trained_again(folder, monkeypatch):
+    first = train(folder, TWO)
+    monkeypatch.setattr(registry.load("hashers", "dsh"), "fit", lambda *a, **k: pytest.fail("trained again"))
+    told = []
+    assert train(folder, TWO, on_result=told.append) == first == told
+
+
+def test_interrupted_plan_goes_on_in_the_middle_of_a_variant(folder, monkeypatch):
+    monkeypatch.setattr(Checkpoint, "is_due", lambda self: True)
+
+    @contextmanager
+    def failing_bar(label):
+        def progress(done, total):
+            if label == "linear" and done == 2:
+                raise PowerCutError
+
+        yield progress
+
+    with pytest.raises(PowerCutError):
+        train_plan(TWO, out=folder / "out", bar=failing_bar, data_dir=folder)
+    assert not (folder / "out" / "linear" / RESULT_NAME).exists()
+    resumed = train(folder, TWO)
+    whole = train_plan(TWO, out=folder / "other", bar=no_bar, data_dir=folder)
+    assert [one.hasher for one in resumed] == [one.hasher for one in whole]
+
+
+def test_another_variant_or_other_data_under_the_same_name_is_refused(folder):
+    train(folder, TWO)
+    changed = without_classic(Variant(name="dsh", set={"seed": 5}))
+    with pytest.raises(InvalidInputError, match="another configuration or other data"):
+        train(folder, changed)
+    np.save(folder / "labels.npy", (np.arange(240) + 1) % 3)
+    with pytest.raises(InvalidInputError, match="another configuration or other data"):
+        train(folder, TWO)
+
+
+def test_variant_that_fails_or_is_impossible_says_why_and_the_others_go_on(folder):
+    diverging = {"training.optimizer": "sgd", "training.learning_rate": 1e12, "training.epochs": 30}
+    plan = without_classic(
+        Variant(name="diverging", set=diverging),
+        Variant(name="images", set={"image_shape": [5, 5, 1]}),
+        Variant(name="plain"),
+    )
+    failed, refused, trained = train(folder, plan)
+    assert (failed.status, refused.status, trained.status) == ("failed", "refused", "trained")
+    assert "the loss became" in failed.reason
+    assert "image_shape" in refused.reason
+    assert train(folder, plan) == [failed, refused, trained]
+
+
+def test_misspelt_option_of_the_last_variant_is_refused_before_the_first_is_trained(folder):
+    plan = without_classic(Variant(name="good"), Variant(name="bad", set={"training.epoch": 3}))
+    with pytest.raises(ConfigError, match="Did you mean 'epochs'"):
+        train(folder, plan)
+    with pytest.raises(ConfigError, match="has no parameter 'training'"):
+        train(folder, PLAN)
+    assert not (folder / "out").exists()
+
+
+def test_damaged_result_is_refused(folder):
+    train(folder, TWO)
+    (folder / "out" / "dsh" / RESULT_NAME).write_text("{")
+    with pytest.raises(FileFormatError, match="remove it"):
+        train(folder, TWO)

@@ -1,0 +1,76 @@
+"""``hammingway train`` runs a plan, prints a table, and says what was wrong with it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+PLAN = """
+title = "Deep on [vectors]"
+[data]
+dataset = "vectors.npy"
+labels = "labels.npy"
+n_queries = 40
+[base]
+hasher = "dsh"
+n_bits = 8
+[base.training]
+epochs = 1
+validation_share = 0.1
+[grid]
+"objective.margin" = [4.0, 16.0]
+"""
+
+
+@pytest.fixture
+def plan(tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN)
+    return path
+
+
+def test_table_has_a_row_a_variant(run, files, plan, tmp_path):
+    result = run("train", plan, "--out", tmp_path / "out", "--data-dir", files)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].strip() == "Deep on [vectors]"
+    assert lines[1].split()[:4] == ["variant", "bits", "seed", "epoch"]
+    assert [line.split()[0] for line in lines[2:]] == ["objective.margin=4.0", "objective.margin=16.0"]
+
+
+def test_json_and_markdown_show_the_same_runs_again(run, files, plan, tmp_path):
+    arguments = ("train", plan, "--out", tmp_path / "out", "--data-dir", files)
+    objects = [json.loads(line) for line in run(*arguments, "--json").stdout.splitlines()]
+    assert [one["name"] for one in objects] == ["objective.margin=4.0", "objective.margin=16.0"]
+    assert 0 < objects[0]["mAP@all"] < 1 and 0 < objects[0]["validation map"] < 1
+    table = run(*arguments, "--markdown").stdout.splitlines()
+    assert len(table) == 4
+    assert f"{objects[0]['mAP@all']:.4f}" in table[2]
+
+
+def test_dry_run_trains_nothing(run, plan, tmp_path):
+    result = run("train", plan, "--out", tmp_path / "out", "--dry-run")
+    assert result.stdout.splitlines()[0].startswith("objective.margin=4.0: dsh(objective={'margin': 4.0}")
+    assert not (tmp_path / "out").exists()
+
+
+def test_variant_that_cannot_be_run_is_named_below_the_table(run, files, plan, tmp_path):
+    plan.write_text(PLAN.replace('labels = "labels.npy"\n', ""))
+    result = run("train", plan, "--out", tmp_path / "out", "--data-dir", files)
+    assert result.exit_code == 0
+    assert "objective.margin=4.0: refused, The objective 'dsh' requires y to be passed" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("epochs = 1", "epoch = 1", "Did you mean 'epochs'"),
+        ('hasher = "dsh"', 'hasher = "dhs"', "Did you mean 'dsh'"),
+        ("[grid]", "[gird]", "Did you mean 'grid'"),
+        ('"objective.margin"', '"objectiv.margin"', "Did you mean 'objective'"),
+    ],
+)
+def test_slip_in_a_plan_gets_a_suggestion(refused, files, plan, tmp_path, old, new, said):
+    plan.write_text(PLAN.replace(old, new))
+    assert said in refused("train", plan, "--out", tmp_path / "out", "--data-dir", files)
