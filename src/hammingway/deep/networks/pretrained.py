@@ -96,7 +96,7 @@ class PretrainedNetwork(Network):
         if self.options.backbone_rate == 0:
             for name, child in self.named_children():
                 if name != "head":
-                    child.eval()
+                    child.eval().requires_grad_(False)
         return self
 
     def parameter_groups(self) -> list[ParameterGroup]:
