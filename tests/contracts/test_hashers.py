@@ -13,6 +13,9 @@ from hammingway.testing.hashers import HASHER_CHECKS, check_hasher, sample
 NAMES = registry.names("hashers")
 DEEP = [entry.name for entry in entry_points(group="hammingway.hashers") if entry.module.startswith("hammingway.deep.")]
 CLASSIC = [name for name in NAMES if name not in DEEP]
+METHODS = [name for name in DEEP if name not in ("deep", "dsh")]
+"""Deep hashers that differ from those two in their objective and defaults alone: checked in full only on demand."""
+DEEP_PARAMETERS = [pytest.param(name, marks=pytest.mark.slow) if name in METHODS else name for name in DEEP]
 
 
 def hasher(name, n_bits=None):
@@ -30,7 +33,7 @@ def test_hasher_keeps_the_contract(name, check, n_bits):
 
 
 @pytest.mark.parametrize("check", HASHER_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", DEEP)
+@pytest.mark.parametrize("name", DEEP_PARAMETERS)
 def test_deep_hasher_keeps_the_contract(name, check):
     check(hasher(name, 9), sample())
 
@@ -43,7 +46,14 @@ def test_hasher_keeps_the_contract_around_a_word(name, n_bits):
 
 # scikit-learn's data sets have as few as two features, and hashers on principal directions no more bits than features.
 @parametrize_with_checks(
-    [hasher(name, n_bits) for name in CLASSIC for n_bits in (1, 2)] + [hasher(name, 2) for name in DEEP]
+    [hasher(name, n_bits) for name in CLASSIC for n_bits in (1, 2)]
+    + [hasher(name, 2) for name in DEEP if name not in METHODS]
 )
 def test_hasher_passes_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([hasher(name, 2) for name in METHODS])
+def test_deep_method_passes_scikit_learns_checks(estimator, check):
     check(estimator)
