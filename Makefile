@@ -31,7 +31,7 @@ $(VENV)/demo.stamp: $(VENV)/pip.stamp $(SOURCES)
 	touch $@
 
 $(VENV)/test.stamp: $(VENV)/pip.stamp $(SOURCES)
-	$(INSTALL) --editable '.[data,report,torch]' --group test --group lint
+	$(INSTALL) --editable '.[data,report,onnx,tensorboard]' --group test --group lint
 	touch $@
 
 $(VENV)/docs.stamp: $(VENV)/test.stamp

@@ -21,6 +21,7 @@ _COMMANDS = {
     "search": "hammingway.cli.search",
     "truth": "hammingway.cli.truth",
     "convert": "hammingway.cli.convert",
+    "export-onnx": "hammingway.cli.export_onnx",
     "evaluate": "hammingway.cli.evaluate",
     "demo": "hammingway.cli.demo",
 }

@@ -1,0 +1,39 @@
+"""``hammingway export-onnx``: a deep hasher as a model for other runtimes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hammingway.cli import options
+from hammingway.cli.options import InputFile, OutputFile
+from hammingway.cli.printing import report
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("model", type=InputFile())
+@click.option("--out", type=OutputFile(".onnx"), required=True, help="Where to write the ONNX model.")
+@click.option("--queries", is_flag=True, help="Export the network for queries, where the hasher has one.")
+@options.force_option
+@options.json_option
+def command(model: Path, out: Path, queries: bool, as_json: bool) -> None:
+    """Export the network of the deep hasher in MODEL to ONNX.
+
+    It takes rows, float32 (n, d), and gives their scores and packed codes. Needs hammingway[onnx].
+    """
+    from hammingway.deep.hasher import DeepHasher
+    from hammingway.deep.onnx import export_onnx
+    from hammingway.errors import InvalidInputError
+    from hammingway.hashers import load_hasher
+
+    hasher = load_hasher(model)
+    if not isinstance(hasher, DeepHasher):
+        raise InvalidInputError(f"{model} holds a {type(hasher).__name__}, which has no network; give a deep hasher.")
+    export_onnx(hasher, out, queries=queries)
+    facts = {"n_bits": hasher.n_bits_, "d": hasher.n_features_in_, "hasher": hasher.fingerprint()}
+    report(
+        f"{out}: from {hasher.n_features_in_} values to {hasher.n_bits_} bits.", as_json=as_json, **facts, out=str(out)
+    )

@@ -1,0 +1,114 @@
+"""A trained network as an ONNX file, for machines without Python."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hammingway.deep.hasher import DeepHasher
+from hammingway.deep.networks.base import Network
+from hammingway.errors import InvalidInputError, MissingExtraError
+from hammingway.storage import atomic_writer
+
+__all__ = ["export_onnx"]
+
+
+class _Encoder(nn.Module):
+    """From rows as they come to scores and packed codes."""
+
+    thresholds: Tensor
+    weights: Tensor
+
+    def __init__(self, network: Network, thresholds: Tensor, image_shape: tuple[int, int, int] | None) -> None:
+        super().__init__()
+        self.network = network
+        self.image_shape = image_shape
+        self.n_pad = -network.n_bits % 8
+        self.register_buffer("thresholds", thresholds)
+        self.register_buffer("weights", 2 ** torch.arange(8, dtype=torch.int32))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return scores (n, n_bits) and codes uint8 (n, n_bytes) of rows (n, n_features)."""
+        if self.image_shape is not None:
+            height, width, channels = self.image_shape
+            x = x.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
+        scores = self.network(x) - self.thresholds
+        bits = nn.functional.pad((scores > 0).to(torch.int32), (0, self.n_pad))  # (n, 8 * n_bytes)
+        codes = (bits.reshape(-1, bits.shape[1] // 8, 8) * self.weights).sum(dim=2).to(torch.uint8)
+        return scores, codes
+
+
+def export_onnx(hasher: DeepHasher, path: str | os.PathLike[str], *, queries: bool = False) -> None:
+    """Write a fitted hasher's network to ``path`` as an ONNX model, in one atomic step.
+
+    The model takes 'x', float32 (n, n_features) for any n >= 1, images as flat rows like the hasher, and gives
+    'scores', float32 (n, n_bits), and 'codes', uint8 (n, ceil(n_bits / 8)), bit j of byte i being score 8 i + j
+    above zero. Another runtime rounds differently, so a bit whose score is within rounding of zero may differ from
+    the hasher's own.
+
+    Parameters
+    ----------
+    queries : export the network for queries instead, which has no thresholds.
+
+    Raises
+    ------
+    MissingExtraError : onnx or onnxscript is not installed.
+    InvalidInputError : the hasher has no network for queries.
+    sklearn.exceptions.NotFittedError : the hasher is not fitted.
+    """
+    fingerprint = hasher.fingerprint()
+    if queries and hasher.query_network_ is None:
+        raise InvalidInputError("the hasher scores queries as it scores rows; export it without queries=True.")
+    network = hasher.query_network_ if queries and hasher.query_network_ is not None else hasher.network_
+    thresholds = torch.zeros(hasher.n_bits_) if queries else torch.from_numpy(hasher.thresholds_)
+    encoder = _Encoder(network, thresholds, hasher._image_shape).cpu().eval()
+    model = _exported(encoder, hasher.n_features_in_)
+    for key, value in (("hasher", fingerprint), ("n_bits", str(hasher.n_bits_))):
+        entry = model.metadata_props.add()
+        entry.key, entry.value = f"hammingway.{key}", value
+    with atomic_writer(path) as file:
+        file.write(model.SerializeToString())
+
+
+def _exported(encoder: nn.Module, n_features: int) -> Any:
+    """Return the module as an ONNX ModelProto with a free number of rows, checked."""
+    try:
+        import onnx
+        import onnxscript  # noqa: F401 (torch's exporter asks for it later)
+    except ImportError as error:
+        raise MissingExtraError("Export to ONNX", "onnx") from error
+    with _quiet():
+        program = torch.onnx.export(
+            encoder,
+            (torch.zeros(2, n_features),),
+            input_names=["x"],
+            output_names=["scores", "codes"],
+            dynamic_shapes=({0: torch.export.Dim("n")},),
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        raise InvalidInputError("torch could not export this network to ONNX.")
+    onnx.checker.check_model(program.model_proto)
+    return program.model_proto
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back what the exporter says of deprecated parts of torch, and of torchvision not being there."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,93 @@
+"""The exported model gives the hasher's scores and codes, in another runtime, for any number of rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from hammingway import registry
+from hammingway.deep import DSH, DeepHasher
+from hammingway.errors import InvalidInputError
+
+onnx = pytest.importorskip("onnx")
+runtime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+from hammingway.deep.onnx import export_onnx  # noqa: E402 (of no use without the extra)
+
+TINY = {"epochs": 1}
+
+
+def run(path, X):
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(["scores", "codes"], {"x": X.astype(np.float32)})
+
+
+def assert_same_codes(hasher, path, X):
+    """Codes must be equal wherever a score is further from zero than rounding reaches."""
+    for n in (1, 2, 7, 65, len(X)):
+        scores, codes = run(path, X[:n])
+        expected = hasher.project(X[:n])
+        assert_allclose(scores, expected, atol=1e-4)
+        bits = np.unpackbits(codes, axis=1, bitorder="little")
+        sure = np.abs(expected) > 1e-4
+        assert sure.mean() > 0.95
+        assert_array_equal(bits[:, : hasher.n_bits_][sure], (expected > 0)[sure])
+        assert not bits[:, hasher.n_bits_ :].any()
+
+
+# An export takes seconds: one stands for all in a default run.
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"n_bits": 13, "network": {"name": "mlp", "hidden": [32, 16], "batch_norm": True, "dropout": 0.3}},
+        pytest.param({"n_bits": 16, "network": "linear", "image_shape": (8, 8, 1)}, marks=pytest.mark.slow),
+        pytest.param({"n_bits": 9, "network": "fast-mnist-cnn", "image_shape": (24, 24, 1)}, marks=pytest.mark.slow),
+    ],
+    ids=["mlp", "linear-image", "cnn"],
+)
+def test_exported_model_gives_the_hashers_codes(digits, tmp_path, parameters):
+    X, y = digits
+    if parameters.get("image_shape") == (24, 24, 1):
+        X = np.kron(X.reshape(-1, 8, 8), np.ones((3, 3))).reshape(len(X), -1)
+    hasher = DeepHasher(objective="hashnet", random_state=0, training={"epochs": 5}, **parameters).fit(X, y)
+    hasher.thresholds_ = np.median(hasher.project(X), axis=0)  # as objectives set them that want balanced bits
+    export_onnx(hasher, tmp_path / "dsh.onnx")
+    assert_same_codes(hasher, tmp_path / "dsh.onnx", X)
+    model = onnx.load(tmp_path / "dsh.onnx")
+    facts = {entry.key: entry.value for entry in model.metadata_props}
+    assert facts["hammingway.hasher"] == hasher.fingerprint()
+    assert facts["hammingway.n_bits"] == str(hasher.n_bits_)
+
+
+@pytest.mark.slow
+def test_network_for_queries_is_exported_on_demand_and_refused_where_there_is_none(digits, tmp_path):
+    X, y = digits
+    hasher = DSH(9, random_state=0, training=TINY).fit(X, y)
+    with pytest.raises(InvalidInputError, match="as it scores rows"):
+        export_onnx(hasher, tmp_path / "q.onnx", queries=True)
+    other = DSH(9, random_state=1, training=TINY).fit(X, y)
+    hasher.query_network_ = other.network_
+    export_onnx(hasher, tmp_path / "q.onnx", queries=True)
+    assert_allclose(run(tmp_path / "q.onnx", X)[0], other.project(X), atol=1e-4)
+
+
+@pytest.mark.slow
+def test_command_writes_the_model(digits, tmp_path):
+    from click.testing import CliRunner
+
+    from hammingway.cli.main import main
+
+    X, y = digits
+    DSH(9, random_state=0, training=TINY).fit(X, y).save(tmp_path / "dsh.hasher")
+    registry.load("hashers", "itq")(9, random_state=0).fit(X).save(tmp_path / "itq.hasher")
+
+    def invoke(model):
+        return CliRunner().invoke(main, ["export-onnx", str(tmp_path / model), "--out", str(tmp_path / "x.onnx")])
+
+    assert "which has no network" in invoke("itq.hasher").stderr
+    result = invoke("dsh.hasher")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"{tmp_path / 'x.onnx'}: from 64 values to 9 bits.\n"
+    assert run(tmp_path / "x.onnx", X)[1].shape == (300, 2)
