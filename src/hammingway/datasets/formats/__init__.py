@@ -4,6 +4,7 @@ Every reader refuses a file that is truncated, damaged or of another kind by one
 :class:`~hammingway.errors.FileFormatError`; every writer leaves a whole file or none.
 """
 
+from hammingway.datasets.formats.class_folders import ClassFolders, read_class_folders
 from hammingway.datasets.formats.files import (
     FORMAT_NAMES,
     convert,
@@ -17,8 +18,10 @@ from hammingway.datasets.formats.files import (
 
 __all__ = [
     "FORMAT_NAMES",
+    "ClassFolders",
     "convert",
     "detect",
+    "read_class_folders",
     "read_labels",
     "read_neighbors",
     "read_vectors",
