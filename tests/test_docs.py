@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CODES_PAGE = "docs/howto/sentence-transformers.md"
 FILE_PAGE = "docs/howto/search-a-file.md"
+TRAIN_PAGE = "docs/howto/train.md"
 PLUGIN_PAGE = "docs/howto/write-a-hasher.md"
 PYTHON_PAGES = [
     "README.md",
@@ -26,6 +27,8 @@ PYTHON_PAGES = [
     "docs/howto/score-asymmetrically.md",
     "docs/howto/coming-from-faiss.md",
     "docs/howto/scikit-learn.md",
+    TRAIN_PAGE,
+    "docs/explanation/deep-methods.md",
     CODES_PAGE,
 ]
 SHELL_PAGES = ["README.md", FILE_PAGE]
@@ -72,6 +75,10 @@ def test_python_of_a_page_gives_what_the_page_shows(page, tmp_path, monkeypatch)
     run_python(page)
     if page == CODES_PAGE:  # its commands read what its Python wrote
         assert len(run_shell(commands(page), tmp_path).splitlines()) == 3
+    if page == TRAIN_PAGE:
+        (plan,) = fenced(page, "toml")
+        (tmp_path / "plan.toml").write_text(plan)
+        assert "near-linear,seed=1" in run_shell(commands(page), tmp_path)
 
 
 @pytest.fixture
