@@ -22,9 +22,12 @@ class LinearOptions(Config, frozen=True):
     Parameters
     ----------
     bias : add a learnt number to each score.
+    standardize : subtract each feature's training mean and divide by its deviation first; else take features as they
+        are, as published programs do that begin with a linear layer.
     """
 
     bias: bool = True
+    standardize: bool = True
 
 
 class Linear(Network):
@@ -38,6 +41,7 @@ class Linear(Network):
 
     registry_name = "linear"
     Options: ClassVar[type[Config]] = LinearOptions
+    options: LinearOptions
 
     def __init__(self, options: LinearOptions, input_shape: tuple[int, ...], n_bits: int) -> None:
         super().__init__(options, input_shape, n_bits)
@@ -45,8 +49,9 @@ class Linear(Network):
         self.head = nn.Linear(torch.Size(input_shape).numel(), n_bits, bias=options.bias)
 
     def prepare(self, training_x: Rows, generator: torch.Generator) -> None:
-        """Take mean and deviation of the training part."""
-        self.standardize.prepare(training_x)
+        """Take mean and deviation of the training part, unless features are to be left as they are."""
+        if self.options.standardize:
+            self.standardize.prepare(training_x)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the scores (n, n_bits) of x (n, \\*input_shape)."""

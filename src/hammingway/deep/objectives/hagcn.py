@@ -47,7 +47,7 @@ class HAGCNOptions(Config, frozen=True):
     hidden : width of the graph's signals and of the decoder; None for the number of features, as published.
     similarity : weight of the similarity loss, >= 0.
     faithful : compute what the published program computes, its errors included. Needs ``graph = 'batch'`` and no
-        ``hidden``, and a linear network to be the published method.
+        ``hidden``, and the network 'linear' with ``standardize = false`` to be the published method.
     """
 
     filter: FilterName = "gcn"
