@@ -17,11 +17,13 @@ METHODS = [name for name in DEEP if name not in ("deep", "dsh")]
 """Deep hashers that differ from those two in their objective and defaults alone: checked in full only on demand."""
 DEEP_PARAMETERS = [pytest.param(name, marks=pytest.mark.slow) if name in METHODS else name for name in DEEP]
 
+BUDGETS = {"distilled": {"n_steps": 5}}
+
 
 def hasher(name, n_bits=None):
     """Return a hasher by name, of ``n_bits`` bits or else its default; a deep one that is trained for one epoch."""
     kind = registry.load("hashers", name)
-    budget = {"training": {"epochs": 1}} if name in DEEP else {}
+    budget = {"training": {"epochs": 1}} if name in DEEP else BUDGETS.get(name, {})
     return kind(random_state=0, **budget) if n_bits is None else kind(n_bits, random_state=0, **budget)
 
 

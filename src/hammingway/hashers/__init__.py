@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hammingway.hashers.base import Hasher
+from hammingway.hashers.distilled import Distilled
 from hammingway.hashers.itq import ITQ
 from hammingway.hashers.pca import PCAHash, RotatedPCAHash
 from hammingway.hashers.random_hyperplanes import RandomHyperplanes
@@ -13,6 +14,7 @@ from hammingway.hashers.supervised_itq import SupervisedITQ
 
 __all__ = [
     "ITQ",
+    "Distilled",
     "Hasher",
     "PCAHash",
     "RandomHyperplanes",

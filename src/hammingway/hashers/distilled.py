@@ -1,0 +1,300 @@
+"""Distilled hashing: codes trained so that the scores of a query rank them as the vectors themselves are ranked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Literal, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hammingway.errors import InvalidInputError
+from hammingway.hashers.base import DEFAULT_TRAINING_ROWS, Hasher, LearnedArray, check_whole_number
+from hammingway.hashers.distillation import Adam, Maps, loss_and_gradient, rate_at
+from hammingway.hashers.fixed_point import FixedPointProduct, to_fixed_point
+from hammingway.hashers.itq import embed, learn_rotation
+from hammingway.hashers.moments import Directions, principal_directions
+from hammingway.hashers.pca import random_rotation
+from hammingway.hashers.rows import TrainingRows, Work
+from hammingway.hashers.supervised_itq import Labels, canonical_directions
+from hammingway.hashers.teaching import N_ANCHORS, LabelTeacher, NeighborTeacher, Teacher, n_looked_up
+from hammingway.hashers.threads import single_threaded_blas
+
+__all__ = ["Distilled"]
+
+Metric = Literal["euclidean", "cosine", "inner-product"]
+
+_ROTATION_ROWS = 20_000
+_ROTATION_TURNS = 20
+_SQUARE_BITS = 20  # of a value whose square is summed exactly, over up to 2**13 features
+_REGULARIZATION = 1e-4  # of the canonical correlations with labels, the default of SupervisedITQ
+_WARM_SHARE = 0.2
+_CHECKS = 8  # looks at the held-out rows, besides the one at the start
+_FIRST_SPREAD = 2.0  # standard deviation of the logits at the start
+
+
+class Distilled(Hasher):
+    """Linear codes and a linear query map, trained to give back the true nearest rows.
+
+    Two maps are learnt: score = (x - mean) · weights + offsets, whose sign is the code of a database row, and another
+    for queries, :meth:`project_queries`, whose float scores are summed with the signs of a code
+    (:meth:`FlatIndex.search_asymmetric`). Both start as :class:`ITQ`, or :class:`SupervisedITQ` with labels; gradient
+    descent then lowers the cross-entropy between which rows are an anchor's neighbours and the softmax of the scores
+    that their codes get.
+
+    Parameters
+    ----------
+    n_bits : bits a code, 1 to 4096; more than features are possible.
+    random_state : int, RandomState or None; draws the training sample, the first rotation and every step.
+    max_training_rows : rows to learn from. A fit holds 4 * n_features bytes a row, twice.
+    metric : what makes rows neighbours: 'euclidean', 'cosine' or 'inner-product' (the same for vectors of norm 1).
+        With 'cosine' rows and queries are scaled to norm 1 before anything else.
+    use_labels : learn from y instead: rows that share a label are the neighbours. Then y is required.
+    n_steps : gradient steps, >= 1; by default one for 20 training rows, at least 50, at most 3,000, and at most
+        320,000 / n_bits.
+    temperature : how far beyond the nearest rows the order of the codes shall count, > 0; by default 0.2 for 64 bits,
+        less for more. At 1 and above classes stay together better and the nearest rows are told apart less well.
+
+    Attributes
+    ----------
+    mean_ : float64 (n_features,), the training mean.
+    weights_, query_weights_ : float32 (n_features, n_bits), one direction a bit.
+    offsets_, query_offsets_ : float32 (n_bits,).
+
+    Notes
+    -----
+    A tenth of the training rows, at most 500, is kept aside; the maps that rank these best, of nine looks from the
+    start (ITQ) to the end, are taken. Neighbours are exact and looked up for at most 40,000 rows. Deterministic for
+    one machine and any number of threads. Compare with :class:`ITQ` in the explanation of distilled codes.
+
+    References
+    ----------
+    Own method, from known parts: asymmetric distances for binary codes (A. Gordo, F. Perronnin, Y. Gong, S.
+    Lazebnik, TPAMI 36(1), 2014), the start of :class:`ITQ`, straight-through gradients (Y. Bengio, N. Léonard,
+    A. Courville, arXiv:1308.3432), distillation (G. Hinton, O. Vinyals, J. Dean, arXiv:1503.02531).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hammingway import FlatIndex
+    >>> X = np.random.default_rng(0).normal(size=(300, 16))
+    >>> hasher = Distilled(12, random_state=0, n_steps=50).fit(X)
+    >>> index = FlatIndex(12).add(hasher.encode(X))
+    >>> index.search_asymmetric(hasher.project_queries(X[:2]), k=3).ids.shape
+    (2, 3)
+    """
+
+    registry_name = "distilled"
+    learned_arrays: ClassVar[Mapping[str, LearnedArray]] = {
+        "mean_": (np.float64, ("n_features",)),
+        "weights_": (np.float32, ("n_features", "n_bits")),
+        "offsets_": (np.float32, ("n_bits",)),
+        "query_weights_": (np.float32, ("n_features", "n_bits")),
+        "query_offsets_": (np.float32, ("n_bits",)),
+    }
+    mean_: NDArray[np.float64]
+    weights_: NDArray[np.float32]
+    offsets_: NDArray[np.float32]
+    query_weights_: NDArray[np.float32]
+    query_offsets_: NDArray[np.float32]
+
+    def __init__(
+        self,
+        n_bits: int = 64,
+        *,
+        random_state: int | np.random.RandomState | None = None,
+        max_training_rows: int | None = DEFAULT_TRAINING_ROWS,
+        metric: Metric = "euclidean",
+        use_labels: bool = False,
+        n_steps: int | None = None,
+        temperature: float | None = None,
+    ) -> None:
+        super().__init__(n_bits, random_state=random_state, max_training_rows=max_training_rows)
+        self.metric = metric
+        self.use_labels = use_labels
+        self.n_steps = n_steps
+        self.temperature = temperature
+
+    def project_queries(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Return the scores of queries, float32 (n, n_bits), for asymmetric search in codes of :meth:`encode`.
+
+        They are logits: a code whose sum with them is greater by 1 is e times as likely a neighbour.
+        """
+        return self._scores(X, self._project_queries)
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if self.metric not in get_args(Metric):
+            raise InvalidInputError(f"metric must be one of {', '.join(get_args(Metric))}; got {self.metric!r}.")
+        if not isinstance(self.use_labels, bool | np.bool_):
+            raise InvalidInputError(f"use_labels must be True or False; got {self.use_labels!r}.")
+        if self.n_steps is not None:
+            check_whole_number("n_steps", self.n_steps)
+        if self.temperature is not None:
+            _check_positive("temperature", self.temperature)
+
+    def _needed_rows(self) -> int:
+        return 3
+
+    def _fit(self, rows: TrainingRows, y: ArrayLike | None, rng: np.random.RandomState) -> None:
+        if self.use_labels and y is None:
+            raise InvalidInputError(
+                "Distilled(use_labels=True) requires y to be passed, but the target y is None; pass class labels "
+                "(n_samples,) or a 0/1 indicator matrix (n_samples, n_labels), or use_labels=False."
+            )
+        labels = Labels(y, rows) if self.use_labels and y is not None else None
+        n_steps = default_steps(len(rows), self.n_bits_) if self.n_steps is None else int(self.n_steps)
+        n_passes = 4 if self.metric == "cosine" else 3
+        looked_up = 0 if self.use_labels else n_looked_up(len(rows))
+        rows.work.plan((n_passes + _ROTATION_TURNS) * len(rows) + looked_up + n_steps * N_ANCHORS)
+        source = self._on_sphere(rows) if self.metric == "cosine" else rows
+        if labels is None:
+            directions = principal_directions(source, min(self.n_bits_, rows.n_features))
+        else:
+            directions = canonical_directions(source, labels, self.n_bits_, _REGULARIZATION)
+        x, unit = _standardised(source, directions.mean)
+        start = rotated(x, directions, self.n_bits_, rng)
+        rows.work.advance(_ROTATION_TURNS * len(rows))
+        teacher = self._teacher(x, directions.mean / unit, labels, rng, rows.work)
+        with single_threaded_blas():
+            maps = distil(start, teacher, n_steps, rng, rows.work.advance)
+        self.mean_ = directions.mean
+        self.weights_, self.query_weights_ = maps.weights / unit, maps.query_weights * (maps.scale / unit)
+        self.offsets_, self.query_offsets_ = maps.offsets.copy(), maps.query_offsets * maps.scale
+
+    def _teacher(
+        self,
+        x: NDArray[np.float32],
+        mean: NDArray[np.float64],
+        labels: Labels | None,
+        rng: np.random.RandomState,
+        work: Work,
+    ) -> Teacher:
+        if labels is not None:
+            return LabelTeacher(x, rng, labels.columns(slice(0, len(x))))
+        temperature = target_temperature(self.n_bits_) if self.temperature is None else float(self.temperature)
+        return NeighborTeacher(x, rng, bonus=self._bonus(x, mean), temperature=temperature, advance=work.advance)
+
+    def _on_sphere(self, rows: TrainingRows) -> TrainingRows:
+        """Return the rows scaled to norm 1, in memory."""
+        x = np.empty((len(rows), rows.n_features), dtype=np.float32)
+        for place, block in zip(rows.slices(), rows.blocks(), strict=True):
+            x[place] = _to_sphere(block)
+        return TrainingRows(x, None, rows.work)
+
+    def _bonus(self, x: NDArray[np.float32], mean: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return what the inner product of centred rows lacks for the order by the metric, float32 (n,)."""
+        if self.metric == "inner-product":
+            with single_threaded_blas():
+                product: NDArray[np.float32] = x @ mean.astype(np.float32)
+            return product
+        squares: NDArray[np.float32] = np.square(x).sum(axis=1)
+        return squares / np.float32(-2)  # on the sphere too, where cosine and distance agree
+
+    def _prepare(self) -> None:
+        self._code_product = FixedPointProduct(self.weights_, self.mean_)
+        self._query_product = FixedPointProduct(self.query_weights_, self.mean_)
+
+    def _project(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._code_product(self._scaled(rows)) + self.offsets_
+
+    def _project_queries(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._query_product(self._scaled(rows)) + self.query_offsets_
+
+    def _scaled(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _to_sphere(rows) if self.metric == "cosine" else rows
+
+
+def _check_positive(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < math.inf:
+        raise InvalidInputError(f"{name} must be a number greater than 0; got {value!r}.")
+
+
+def default_steps(n_rows: int, n_bits: int) -> int:
+    """Return how many gradient steps a fit takes where it is not told: fewer for few rows and for long codes."""
+    return max(50, min(n_rows // 20, 3000, 320_000 // n_bits))
+
+
+def highest_rate(n_bits: int) -> float:
+    """Return the highest learning rate; more bits add up to larger changes of a sum."""
+    return min(0.05, 0.05 * 64 / n_bits)
+
+
+def target_temperature(n_bits: int) -> float:
+    """Return the temperature of the targets: long codes can tell apart what short ones cannot."""
+    return 0.2 * min(1.5, math.pow(64 / n_bits, 0.4))
+
+
+def rotated(
+    x: NDArray[np.float32], directions: Directions, n_bits: int, rng: np.random.RandomState
+) -> NDArray[np.float32]:
+    """Return the weights of ITQ for centred rows, float32 (n_features, n_bits); more bits than directions may be."""
+    centred = Directions(np.zeros(x.shape[1]), directions.vectors)
+    some = TrainingRows(x[:: max(1, len(x) // _ROTATION_ROWS)], None, Work(None))
+    first = random_rotation(rng, directions.vectors.shape[1], n_bits)
+    rotation = learn_rotation(embed(some, centred), first, n_iterations=_ROTATION_TURNS)
+    with single_threaded_blas():
+        return (directions.vectors @ rotation).astype(np.float32)
+
+
+def distil(
+    start: NDArray[np.float32],
+    teacher: Teacher,
+    n_steps: int,
+    rng: np.random.RandomState,
+    advance: Callable[[int], None],
+) -> Maps:
+    """Return the maps, of those looked at from start to end, that are best on the held-out rows.
+
+    Parameters
+    ----------
+    start : float32 (n_features, n_bits), where both maps start.
+    teacher : draws the steps and judges; without held-out rows the last maps are taken.
+    advance : told ``N_ANCHORS`` after each step.
+    """
+    maps, unit = _first_maps(start, teacher)
+    adam, rate = Adam(maps.flat), highest_rate(start.shape[1])
+    best, kept = teacher.quality(maps), maps.flat.copy()
+    checked = {n_steps * check // _CHECKS for check in range(1, _CHECKS + 1)}
+    for step in range(n_steps):
+        adam.step(loss_and_gradient(maps, teacher.draw(rng))[1], rate * rate_at(step, n_steps, _WARM_SHARE))
+        advance(N_ANCHORS)
+        if step + 1 in checked and (quality := teacher.quality(maps)) >= best:
+            best, kept = quality, maps.flat.copy()
+    maps.flat[:] = kept
+    maps.weights *= unit
+    maps.query_weights *= unit
+    return maps
+
+
+def _first_maps(start: NDArray[np.float32], teacher: Teacher) -> tuple[Maps, np.float32]:
+    """Return maps whose scores have a deviation of 1 and weights of size 1, and scale the teacher's rows to fit."""
+    weights = start / (teacher.x[teacher.taught] @ start).std()
+    unit = np.sqrt(np.square(weights).mean())
+    teacher.x *= unit
+    maps = Maps(weights / unit)
+    some = teacher.x[teacher.taught[:1000]]
+    maps.log_scale[:] = math.log(_FIRST_SPREAD / (maps.ask(some) @ maps.encode(some).T).std())
+    return maps, unit
+
+
+def _standardised(rows: TrainingRows, mean: NDArray[np.float64]) -> tuple[NDArray[np.float32], float]:
+    """Return the centred rows divided by their deviation over all features, float32 (n, n_features), and it."""
+    x = np.empty((len(rows), rows.n_features), dtype=np.float32)
+    squares = 0.0
+    for place, block in zip(rows.slices(), rows.blocks(), strict=True):
+        block -= mean
+        squares += float(np.square(block).sum())
+        x[place] = block
+    unit = math.sqrt(squares / x.size)
+    x /= np.float32(unit)
+    return x, unit
+
+
+def _to_sphere(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scale rows to norm 1, in place; zeros stay. A row's norm is a sum of whole numbers, so of no order."""
+    whole, _ = to_fixed_point(rows, _SQUARE_BITS, axis=1)
+    norms = np.sqrt(np.square(whole).sum(axis=1, keepdims=True))
+    np.divide(whole, norms, out=whole, where=norms > 0)
+    return whole

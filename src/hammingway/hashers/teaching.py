@@ -1,0 +1,193 @@
+"""What distilled codes learn from: neighbours or labels of the training rows, drawn step by step."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hammingway.hashers.distillation import Draw, Maps
+from hammingway.hashers.nearest import nearest_rows
+from hammingway.hashers.threads import single_threaded_blas
+
+__all__ = ["N_ANCHORS", "LabelTeacher", "NeighborTeacher", "Teacher", "n_looked_up"]
+
+Floats = NDArray[np.float32]
+
+N_ANCHORS = 192
+_MOST_ANCHORS = 40_000  # rows whose neighbours are looked up
+_NEIGHBORS = 64
+_DRAWN_NEIGHBORS = 16
+_RANDOM_ROWS = 3072
+_CORRECTION = 0.5
+_LABEL_ROWS = 2048
+_LARGEST_VALIDATION = 500
+_ASKED = 10  # the neighbours that validation asks for
+_SHOWN = (10, 100)  # and the codes among which it looks for them
+
+
+class Teacher(ABC):
+    """Draws what a step learns from, and says how well the maps do on rows that are never drawn.
+
+    Parameters
+    ----------
+    x : float32 (n, n_features), the training rows, n >= 3.
+    rng : draws the validation rows, which take no part in training: a tenth of n, at most 500, none below 20 rows.
+    """
+
+    def __init__(self, x: Floats, rng: np.random.RandomState) -> None:
+        self.x = x
+        order = rng.permutation(len(x))
+        n_held_out = _n_held_out(len(x))
+        self.held_out = np.sort(order[:n_held_out])
+        self.taught = np.sort(order[n_held_out:])
+
+    @abstractmethod
+    def draw(self, rng: np.random.RandomState) -> Draw:
+        """Return anchors, candidates and targets of one step."""
+
+    @abstractmethod
+    def quality(self, maps: Maps) -> float:
+        """Return how good the maps are on the held-out rows, 0 to 1; 0 if there are none."""
+
+    def _held_out_agreement(self, maps: Maps) -> Floats:
+        agreement: Floats = maps.ask(self.x[self.held_out]) @ maps.encode(self.x[self.taught]).T
+        return agreement
+
+    def _draw(self, anchors: NDArray[np.int64], candidates: NDArray[np.int64], targets: Floats, near: int) -> Draw:
+        """Return a draw whose first ``near`` candidates are neighbours, the others a random sample."""
+        corrections = np.zeros(len(candidates), dtype=np.float32)
+        drawn = len(candidates) - near
+        if near and drawn:
+            corrections[near:] = _CORRECTION * math.log(max(len(self.taught) - near, drawn) / drawn)
+        own = np.array(np.nonzero(anchors[:, None] == candidates))
+        return Draw(self.x[anchors], self.x[candidates], targets, corrections, own)
+
+
+class NeighborTeacher(Teacher):
+    """Wants the codes of an anchor's true neighbours before all others, the nearest most.
+
+    Targets are, over the neighbours that were drawn, the mean of two: the softmax of the true similarities, and equal
+    shares for the first ten.
+
+    Parameters
+    ----------
+    x, rng : as of Teacher.
+    bonus : float32 (n,), added to the inner product with a row to make it the similarity.
+    temperature : of the softmax, > 0; 1 is what similarity the median anchor loses from its first neighbour to its
+        last of 64, so it has no unit.
+    advance : told the rows whose neighbours were looked up; ``n_looked_up`` in all.
+    """
+
+    def __init__(
+        self,
+        x: Floats,
+        rng: np.random.RandomState,
+        *,
+        bonus: Floats,
+        temperature: float,
+        advance: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        super().__init__(x, rng)
+        taught, inside = self.taught, x[self.taught]
+        self._n_neighbors = min(_NEIGHBORS, max(1, len(taught) // 50))
+        anchors = rng.permutation(len(taught))[:_MOST_ANCHORS]
+        found, similarity = nearest_rows(inside, bonus[taught], anchors, self._n_neighbors, advance=advance)
+        self._anchors, self._neighbors = taught[anchors], taught[found]
+        self._weights = _shares(similarity, temperature)
+        with single_threaded_blas():
+            similarity = x[self.held_out] @ inside.T + bonus[taught]
+        asked = min(_ASKED, len(taught) - 1)
+        self._true = np.argpartition(-similarity, asked, axis=1)[:, :asked] if len(self.held_out) else None
+        self._place = np.full(len(x), -1, dtype=np.int64)  # of a row among the candidates
+
+    def draw(self, rng: np.random.RandomState) -> Draw:
+        asking = np.unique(rng.randint(len(self._anchors), size=N_ANCHORS))
+        anchors, neighbors = self._anchors[asking], self._neighbors[asking]
+        chosen = rng.randint(self._n_neighbors, size=(len(asking), _DRAWN_NEIGHBORS))
+        near = np.unique(np.take_along_axis(neighbors, chosen, axis=1))
+        others = np.setdiff1d(self.taught[rng.randint(len(self.taught), size=_RANDOM_ROWS)], near)
+        candidates = np.concatenate([near, others])
+        self._place[candidates] = np.arange(len(candidates))
+        targets = np.zeros((len(anchors), len(candidates)), dtype=np.float32)
+        line, rank = np.nonzero(self._place[neighbors] >= 0)
+        targets[line, self._place[neighbors[line, rank]]] = self._weights[asking][line, rank]
+        self._place[candidates] = -1
+        return self._draw(anchors, candidates, _to_shares(targets), len(near))
+
+    def quality(self, maps: Maps) -> float:
+        """Return the share of the true 10 nearest rows among the first 10 codes, averaged with that among 100.
+
+        A row whose code scores no better than the first one left out does not count as found.
+        """
+        if self._true is None:
+            return 0.0
+        agreement = self._held_out_agreement(maps)
+        at_true = np.take_along_axis(agreement, self._true, axis=1)
+        shown = [min(n, agreement.shape[1] - 1) for n in _SHOWN]
+        # The value at place n, falling: what is above it is among the first n.
+        left_out = -np.partition(-agreement, shown, axis=1)[:, shown]
+        return float(np.mean([at_true > left_out[:, [column]] for column in range(len(shown))]))
+
+
+class LabelTeacher(Teacher):
+    """Wants the codes of rows that share a label with an anchor before all others, all of them alike.
+
+    Parameters
+    ----------
+    x, rng : as of Teacher.
+    members : bool or float32 (n, n_labels), nonzero where a row has a label.
+    """
+
+    def __init__(self, x: Floats, rng: np.random.RandomState, members: NDArray[np.generic]) -> None:
+        super().__init__(x, rng)
+        self._members = members.astype(np.float32)
+
+    def draw(self, rng: np.random.RandomState) -> Draw:
+        anchors = np.unique(self.taught[rng.randint(len(self.taught), size=N_ANCHORS)])
+        candidates = np.unique(self.taught[rng.randint(len(self.taught), size=_LABEL_ROWS)])
+        targets = self._share(anchors, candidates).astype(np.float32)
+        targets[anchors[:, None] == candidates] = 0
+        return self._draw(anchors, candidates, _to_shares(targets), 0)
+
+    def quality(self, maps: Maps) -> float:
+        """Return the share of rows with a common label among the first 100 codes."""
+        if not len(self.held_out):
+            return 0.0
+        agreement = self._held_out_agreement(maps)
+        shown = min(_SHOWN[1], agreement.shape[1] - 1)
+        first = np.argsort(-agreement, axis=1, kind="stable")[:, :shown]
+        return float(np.take_along_axis(self._share(self.held_out, self.taught), first, axis=1).mean())
+
+    def _share(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.bool_]:
+        common: NDArray[np.bool_] = self._members[rows] @ self._members[others].T > 0
+        return common
+
+
+def n_looked_up(n_rows: int) -> int:
+    """Return for how many of ``n_rows`` training rows neighbours are looked up."""
+    return min(n_rows - _n_held_out(n_rows), _MOST_ANCHORS)
+
+
+def _n_held_out(n_rows: int) -> int:
+    return min(_LARGEST_VALIDATION, n_rows // 10) if n_rows >= 20 else 0
+
+
+def _shares(similarity: Floats, temperature: float) -> Floats:
+    """Return what share of an anchor's target each of its neighbours, the nearest first, has."""
+    loss = similarity[:, :1] - similarity
+    unit = np.float32(temperature) * np.median(loss[:, -1])
+    soft = np.exp(-loss / max(unit, np.float32(1e-6)))
+    first = min(_ASKED, similarity.shape[1])
+    shares: Floats = soft / (2 * soft.sum(axis=1, keepdims=True))
+    shares[:, :first] += np.float32(0.5 / first)
+    return shares
+
+
+def _to_shares(targets: Floats) -> Floats:
+    totals = targets.sum(axis=1, keepdims=True)
+    np.divide(targets, totals, out=targets, where=totals > 0)
+    return targets
