@@ -41,5 +41,9 @@ def seeded(seed: int, *purpose: str | int, device: torch.device | None = None) -
     """
     devices = [device] if device is not None and device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed_for(seed, *purpose))
+        # Not torch.manual_seed: without a GPU it keeps every call, with its traceback, for a GPU that may come.
+        torch.default_generator.manual_seed(seed_for(seed, *purpose))
+        for each in devices:
+            with torch.cuda.device(each):
+                torch.cuda.manual_seed(seed_for(seed, *purpose))
         yield

@@ -24,6 +24,14 @@ def test_generators_repeat():
     assert torch.equal(torch.rand(4, generator=generator(3, "x")), torch.rand(4, generator=generator(3, "x")))
 
 
+def test_seeding_a_million_steps_keeps_nothing_in_memory():
+    before = len(torch.cuda._queued_calls)
+    for step in range(5):
+        with seeded(0, "step", step):
+            torch.rand(1)
+    assert len(torch.cuda._queued_calls) == before
+
+
 def test_default_generator_is_put_back():
     torch.manual_seed(1)
     expected = torch.rand(3)

@@ -34,7 +34,7 @@ def hashnet_loss(codes: Tensor, similar: Tensor, *, alpha: float) -> Tensor:
     first, second = torch.triu_indices(len(codes), len(codes), offset=1, device=codes.device)
     products = alpha * (codes @ codes.T)[first, second]
     same = similar[first, second]
-    n_similar = same.sum()
+    n_similar = same.sum().to(codes.dtype)
     weights = torch.where(same, len(same) / n_similar.clamp(min=1), len(same) / (len(same) - n_similar).clamp(min=1))
     return (weights * (softplus(products) - torch.where(same, products, 0.0))).mean()
 

@@ -1,0 +1,76 @@
+"""Input is standardised by the training rows, exactly and in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from hammingway.deep.batches import Rows
+from hammingway.deep.networks.base import Standardize, make_network
+from hammingway.deep.networks.linear import Linear, LinearOptions
+from hammingway.deep.networks.mlp import MLP, MLPOptions
+from hammingway.errors import ConfigError, UnknownNameError
+
+
+def test_vectors_get_mean_zero_and_deviation_one_a_feature():
+    X = np.random.default_rng(0).normal(size=(3000, 4)) * [1, 1e4, 1e-2, 0] + [0, 1e6, 3, 7]
+    standardize = Standardize((4,))
+    standardize.prepare(Rows(X))
+    x = standardize(torch.from_numpy(X)).numpy()
+    assert_allclose(x.mean(axis=0), 0, atol=1e-4)
+    assert_allclose(x.std(axis=0), [1, 1, 1, 0], atol=1e-4)
+
+
+def test_images_are_standardised_a_channel():
+    X = np.random.default_rng(0).integers(256, size=(50, 4 * 5 * 3)).astype(np.uint8)
+    standardize = Standardize((3, 4, 5))
+    standardize.prepare(Rows(X, image_shape=(4, 5, 3)))
+    pixels = X.reshape(-1, 3).astype(np.float64)
+    assert_allclose(standardize.mean.flatten(), pixels.mean(axis=0), rtol=1e-6)
+    assert_allclose(standardize.deviation.flatten(), pixels.std(axis=0), rtol=1e-6)
+    assert standardize.mean.shape == (3, 1, 1)
+
+
+def test_shared_deviation_keeps_the_order_of_distances():
+    X = np.random.default_rng(0).normal(size=(100, 4)) * [1, 2, 3, 4]
+    standardize = Standardize((4,), shared=True)
+    standardize.prepare(Rows(X))
+    ratio = torch.pdist(torch.from_numpy(X)) / torch.pdist(standardize(torch.from_numpy(X)))
+    assert_allclose(ratio, ratio[0].item(), rtol=1e-5)
+    assert float(standardize.deviation[0]) == pytest.approx(np.sqrt(X.var(axis=0).mean()))
+
+
+def test_linear_network_is_a_matrix_product():
+    network = Linear(LinearOptions(), (5,), 3)
+    network.prepare(Rows(np.random.default_rng(0).normal(size=(40, 5)) + 2), torch.Generator())
+    x = torch.randn(6, 5)
+    centred = (x - network.standardize.mean) / network.standardize.deviation
+    with torch.no_grad():
+        assert_allclose(network(x), centred @ network.head.weight.T + network.head.bias, atol=1e-6)
+    assert Linear(LinearOptions(bias=False), (5,), 3).head.bias is None
+
+
+def test_mlp_is_layers_of_products_and_relu():
+    network = MLP(MLPOptions(hidden=(7, 4)), (5,), 3)
+    x = torch.randn(6, 5)
+    first, _, second, _ = network.layers
+    hidden = torch.relu(x @ first.weight.T + first.bias)
+    hidden = torch.relu(hidden @ second.weight.T + second.bias)
+    with torch.no_grad():
+        assert_allclose(network(x), hidden @ network.head.weight.T + network.head.bias, atol=1e-6)
+
+
+def test_mlp_without_hidden_layers_is_linear_and_images_are_flattened():
+    network = MLP(MLPOptions(hidden=()), (2, 3, 4), 5)
+    x = torch.randn(2, 2, 3, 4)
+    with torch.no_grad():
+        assert_array_equal(network(x), network.head(x.flatten(1)))
+
+
+def test_unknown_network_or_option_gets_a_suggestion():
+    with pytest.raises(UnknownNameError, match="Did you mean 'linear'"):
+        make_network("linar", {}, input_shape=(3,), n_bits=2)
+    with pytest.raises(ConfigError, match="Did you mean 'dropout'"):
+        make_network("mlp", {"dropuot": 0.1}, input_shape=(3,), n_bits=2)
