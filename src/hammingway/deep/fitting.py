@@ -33,7 +33,7 @@ from hammingway.deep.optimizing import make_optimizer
 from hammingway.deep.sampling import Sampler
 from hammingway.deep.seeds import generator, seeded
 from hammingway.deep.validation import Part, Validation
-from hammingway.errors import InvalidInputError, ShapeError, TrainingError
+from hammingway.errors import ConfigError, InvalidInputError, ShapeError, TrainingError
 from hammingway.hashers.labels import class_labels, indicators
 from hammingway.hashers.rows import TrainingRows
 from hammingway.storage import digest
@@ -145,6 +145,11 @@ def start(
 ) -> tuple[Run, State]:
     """Return the run, and its state before the first step."""
     config, group = recipe.training, Group(device)
+    if kept_aside is not None and config.select == "loss" and model.objective.sampling == "neighbors":
+        raise ConfigError(
+            f"training.select is 'loss', but the objective {recipe.objective[0]!r} needs neighbours, which only "
+            "training rows have; select 'recall' or 'map'."
+        )
     table = model.objective.neighbor_table
     model.to(device)
     model.objective.neighbor_table = table
@@ -271,7 +276,12 @@ def _plain(component: tuple[str, Mapping[str, Any]]) -> list[Any]:
 
 @contextmanager
 def reproducible(config: Training, device: torch.device) -> Iterator[None]:
-    """Give a context in which torch uses only algorithms that give the same bits every time, if so configured."""
+    """Give a context in which torch uses only algorithms that give the same bits every time, if so configured.
+
+    Raises
+    ------
+    ConfigError : network or objective need an algorithm of which there is no such form on this device.
+    """
     if device.type == "cuda" and config.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS refuses; read when CUDA starts
     before = torch.are_deterministic_algorithms_enabled(), torch.backends.cudnn.benchmark
@@ -279,6 +289,14 @@ def reproducible(config: Training, device: torch.device) -> Iterator[None]:
     torch.backends.cudnn.benchmark = not config.deterministic
     try:
         yield
+    except RuntimeError as error:
+        if "deterministic" not in str(error):
+            raise
+        operation = str(error).partition(" does not have")[0]
+        raise ConfigError(
+            f"{operation} gives other last digits every time on {device.type!r}; set training.deterministic to false "
+            "to use it all the same."
+        ) from error
     finally:
         torch.use_deterministic_algorithms(before[0])
         torch.backends.cudnn.benchmark = before[1]

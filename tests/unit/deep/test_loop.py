@@ -230,3 +230,18 @@ def test_objective_that_needs_labels_says_so(blobs):
 
 def test_options_reach_the_objective():
     assert DSHOptions(alpha=0.5).alpha == 0.5
+
+
+def test_algorithm_that_never_repeats_is_refused_unless_allowed(blobs, monkeypatch):
+    from hammingway import registry
+
+    class Scattering(DSHObjective):
+        def forward(self, scores, batch):
+            flat = scores.flatten()
+            return super().forward(flat.clone().put_(torch.arange(len(flat)), flat).reshape(scores.shape), batch)
+
+    load = registry.load
+    monkeypatch.setattr(registry, "load", lambda kind, name: Scattering if kind == "objectives" else load(kind, name))
+    with pytest.raises(ConfigError, match=r"^put_ .*set training\.deterministic to false"):
+        DSH(8, random_state=0, training={"epochs": 1}).fit(*blobs)
+    DSH(8, random_state=0, training={"epochs": 1, "deterministic": False}).fit(*blobs)

@@ -12,6 +12,7 @@ from hammingway.deep.config import Training
 from hammingway.deep.networks.linear import Linear, LinearOptions
 from hammingway.deep.objectives.base import NoOptions, Objective, TaskShape
 from hammingway.deep.validation import Part, Validation, bit_entropy
+from hammingway.errors import ConfigError
 
 
 class Medians(Objective):
@@ -132,3 +133,9 @@ def test_labels_that_only_the_validation_part_has_do_not_stop_a_fit():
     for seed in range(8):  # the single row of class 2 falls into either part
         budget = {"epochs": 1, "validation_share": 0.5}
         DeepHasher(4, objective="jmlh", network="linear", training=budget, random_state=seed).fit(X, y)
+
+
+def test_loss_of_an_objective_that_needs_neighbors_is_refused(blobs):
+    budget = {"epochs": 1, "validation_share": 0.2, "select": "loss", "batch_size": 40}
+    with pytest.raises(ConfigError, match="select 'recall' or 'map'"):
+        DeepHasher(8, objective="autohash-neighbors", network="linear", training=budget).fit(blobs[0])
