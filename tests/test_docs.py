@@ -29,6 +29,7 @@ PYTHON_PAGES = [
     "docs/howto/scikit-learn.md",
     TRAIN_PAGE,
     "docs/explanation/deep-methods.md",
+    "docs/explanation/distilled-codes.md",
     CODES_PAGE,
 ]
 SHELL_PAGES = ["README.md", FILE_PAGE]
