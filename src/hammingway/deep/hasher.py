@@ -227,6 +227,9 @@ class DeepHasher(Hasher):
         self._scorer = Scorer(self.network_, device)
         self._query_scorer = None if self.query_network_ is None else Scorer(self.query_network_, device)
 
+    def _rows_a_block(self) -> int:
+        return self._scorer.block_rows
+
     def _project(self, rows: NDArray[np.float64]) -> NDArray[np.float32]:
         return self._scored(self._scorer, rows) - self.thresholds_
 

@@ -22,6 +22,7 @@ from hammingway.deep.seeds import generator
 __all__ = ["Scorer", "one_thread", "scores_of_rows"]
 
 _BLOCK_SIZES = (64, 16, 4)  # tried in this order
+_BLOCK_VALUES = 2**22  # of input at most: 16 images of 224 x 224, whose first layers take a hundred times that
 _one_at_a_time = RLock()
 
 
@@ -54,7 +55,7 @@ class Scorer:
         self._network = network.to(device).eval()
         self._device = device
         with one_thread():
-            self.block_rows = next((size for size in _BLOCK_SIZES if self._place_does_not_matter(size)), 1)
+            self.block_rows = next((size for size in _sizes(network) if self._place_does_not_matter(size)), 1)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the scores, float32 (n, n_bits) on the CPU, of x, float32 (n, \\*input_shape)."""
@@ -90,8 +91,14 @@ def scores_of_rows(network: Network, rows: Rows, places: Tensor, device: torch.d
     """
     network.eval()
     scores = torch.empty(len(places), network.n_bits)
-    size = _BLOCK_SIZES[0]
+    size = _sizes(network)[0]
     with torch.no_grad():
         for start in range(0, len(places), size):
             scores[start : start + size] = network(rows[places[start : start + size]].to(device)).float().cpu()
     return scores
+
+
+def _sizes(network: Network) -> list[int]:
+    """Return the sizes of a block to be tried, the largest that memory is likely to be there for first."""
+    n_values = torch.Size(network.input_shape).numel()
+    return [size for size in _BLOCK_SIZES if size * n_values <= _BLOCK_VALUES] or [1]

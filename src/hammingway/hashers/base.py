@@ -258,6 +258,10 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         self._each_block(matrix, keep, project)
         return scores
 
+    def _rows_a_block(self) -> int:
+        """Return how many rows ``_project`` is given at a time."""
+        return max(1, min(1024, _BLOCK_BYTES // (8 * max(self.n_features_in_, self.n_bits_))))
+
     def _each_block(
         self,
         matrix: NDArray[Any],
@@ -265,7 +269,7 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         project: Callable[[NDArray[np.float64]], NDArray[np.floating[Any]]],
         progress: Progress | None = None,
     ) -> None:
-        block_rows = max(1, min(1024, _BLOCK_BYTES // (8 * max(matrix.shape[1], self.n_bits_))))
+        block_rows = self._rows_a_block()
 
         def work(start: int) -> None:
             rows = slice(start, min(start + block_rows, len(matrix)))

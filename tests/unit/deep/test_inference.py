@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 
 from hammingway import registry
-from hammingway.deep import DSH, DeepHasher, Network
+from hammingway.deep import DSH, DeepHasher, Network, inference
 from hammingway.deep.inference import Scorer, one_thread
 from hammingway.deep.networks.mlp import MLP, MLPOptions
 from hammingway.deep.objectives.base import NoOptions
@@ -68,6 +68,18 @@ def test_network_whose_scores_depend_on_the_block_is_scored_row_by_row(kind):
 
 def test_plain_network_is_scored_in_blocks():
     assert Scorer(mlp(), torch.device("cpu")).block_rows == 64
+
+
+def test_large_images_come_in_smaller_blocks_and_rows_fill_them(digits):
+    class Mean(Network):
+        def forward(self, x):
+            return x.flatten(1)[:, :2]
+
+    for side, expected in ((8, 64), (224, 16), (500, 4), (3000, 1)):
+        network = Mean(NoOptions(), (3, side, side), 2)
+        assert inference._sizes(network)[0] == expected
+    hasher = DSH(9, random_state=0, training=TINY).fit(*digits)
+    assert hasher._rows_a_block() == 64
 
 
 def test_number_of_threads_is_put_back():
