@@ -1,4 +1,5 @@
 import tracemalloc
+from importlib.metadata import entry_points
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from hammingway.errors import InvalidInputError, ShapeError
 from hammingway.hashers import ITQ, PCAHash, RandomHyperplanes, SpectralHash, SupervisedITQ, base
 from hammingway.testing.hashers import sample
 
-NAMES = registry.names("hashers")
+# Networks keep their training rows and are trained for many epochs; tests/unit/deep has tests of theirs.
+DEEP = {each.name for each in entry_points(group="hammingway.hashers") if each.module.startswith("hammingway.deep.")}
+NAMES = [name for name in registry.names("hashers") if name not in DEEP]
 N_ROWS, N_FEATURES, N_BITS = 400_000, 128, 32
 
 
