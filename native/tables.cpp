@@ -26,23 +26,20 @@ Table::Table(const Rows& rows, const std::vector<int>& bits, int64_t first, int6
   split_into_runs(bits);
   const size_t count = size_t(last - first);
   const int most = bits_for(last - first);
-  const bool direct = key_bits_ <= most + kSpareBits;
-  place_bits_ = direct ? key_bits_ : most;
-  keys_.resize(count);
-  for (size_t i = 0; i < count; ++i) keys_[i] = key_of(rows.row(first + int64_t(i)));
+  direct_ = key_bits_ <= most + kSpareBits;
+  place_bits_ = direct_ ? key_bits_ : most;
+  std::vector<uint64_t> keys(count);
+  for (size_t i = 0; i < count; ++i) keys[i] = key_of(rows.row(first + int64_t(i)));
 
-  std::vector<uint64_t> keys(direct ? 0 : count);  // place_of reads keys_ to know whether places are keys
-  if (direct) std::swap(keys, keys_);
-  const std::vector<uint64_t>& all = direct ? keys : keys_;
   offsets_.assign((size_t(1) << place_bits_) + 1, 0);
-  for (const uint64_t key : all) ++offsets_[place_of(key) + 1];
+  for (const uint64_t key : keys) ++offsets_[place_of(key) + 1];
   for (size_t place = 1; place < offsets_.size(); ++place) offsets_[place] += offsets_[place - 1];
   slots_.resize(count);
   std::vector<uint32_t> next(offsets_.begin(), offsets_.end() - 1);
-  for (size_t i = 0; i < count; ++i) slots_[next[place_of(all[i])]++] = uint32_t(size_t(first) + i);
-  if (!direct) {
-    const std::vector<uint64_t> unordered = keys_;
-    for (size_t i = 0; i < count; ++i) keys_[i] = unordered[slots_[i] - size_t(first)];
+  for (size_t i = 0; i < count; ++i) slots_[next[place_of(keys[i])]++] = uint32_t(size_t(first) + i);
+  if (!direct_) {
+    keys_.resize(count);
+    for (size_t i = 0; i < count; ++i) keys_[i] = keys[slots_[i] - size_t(first)];
     order_by_key();
   }
 }
