@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from hammingway.collection.database import Database, Folder
 from hammingway.collection.limits import CHUNK_SLOTS
-from hammingway.collection.parts import Part, Snapshot, all_live
+from hammingway.collection.parts import Part, Snapshot
 from hammingway.collection.records import FORMAT_VERSION, RECENT, FileRecord, Manifest, SegmentRecord, decode
 from hammingway.collection.segments import MappedArray
 from hammingway.collection.tables import check_row
 from hammingway.errors import FileFormatError
 from hammingway.kernels import LANES
+from hammingway.kernels.live_planes import all_live
 
 __all__ = ["CHUNK_WORDS", "load_snapshot", "map_segment", "read_manifest"]
 

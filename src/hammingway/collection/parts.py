@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from hammingway.collection.records import Manifest, SegmentRecord
 from hammingway.collection.segments import MappedArray
 from hammingway.kernels import LANES, read_rows, write_rows
+from hammingway.kernels.live_planes import clear_bits, count_bits, slots_of_bits
 
-__all__ = ["Part", "Snapshot", "all_live", "clear_bits", "set_bits"]
+__all__ = ["Part", "Snapshot"]
 
 _FEW = 8
 
@@ -60,7 +61,7 @@ class Part:
     @property
     def n_live(self) -> int:
         """Codes that can be found."""
-        return int(np.bitwise_count(self.live).sum())
+        return count_bits(self.live)
 
     @property
     def tie_keys(self) -> NDArray[np.int64] | None:
@@ -180,33 +181,3 @@ class Snapshot:
             hit = found >= 0
             owners[open_[hit]], slots[open_[hit]] = i, found[hit]
         return owners, slots
-
-
-def all_live(n_slots: int) -> NDArray[np.uint64]:
-    """Return live planes, uint64 (n_blocks, 8), with the bits of the first ``n_slots`` set."""
-    words = np.zeros(-(-n_slots // LANES) * (LANES // 64), np.uint64)
-    words[: n_slots // 64] = ~np.uint64(0)
-    if n_slots % 64:
-        words[n_slots // 64] = np.uint64((1 << n_slots % 64) - 1)
-    return words.reshape(-1, LANES // 64)
-
-
-def clear_bits(words: NDArray[np.uint64], slots: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Return a copy of live planes without the bits of ``slots``."""
-    cleared = words.copy()
-    np.bitwise_and.at(cleared.reshape(-1), slots >> 6, ~(np.uint64(1) << (slots & 63).astype(np.uint64)))
-    return cleared
-
-
-def set_bits(slots: NDArray[np.int64], n_blocks: int) -> NDArray[np.uint64]:
-    """Return planes, uint64 (n_blocks, 8), with exactly the bits of ``slots`` set."""
-    bits = np.zeros(n_blocks * LANES, np.bool_)
-    bits[slots] = True
-    words = np.packbits(bits, bitorder="little").view("<u8").astype(np.uint64, copy=False)
-    return words.reshape(n_blocks, LANES // 64)
-
-
-def slots_of_bits(words: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Return the slots whose bits are set in planes (n_blocks, 8), ascending."""
-    little_endian = words.astype("<u8", copy=False)
-    return np.flatnonzero(np.unpackbits(little_endian.view(np.uint8).reshape(-1), bitorder="little"))

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hammingway.collection.parts import Part, Snapshot, set_bits
+from hammingway.collection.parts import Part, Snapshot
 from hammingway.kernels import top_k, within
+from hammingway.kernels.live_planes import set_bits
 
 __all__ = ["filtered", "nearest", "within_radius"]
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hammingway.kernels import LANES, read_rows, write_rows
+from hammingway.kernels.live_planes import count_bits, slots_of_bits
 
 __all__ = ["PlaneStore"]
 
@@ -26,12 +27,14 @@ class PlaneStore:
     ----------
     n_slots : slots given out so far, dead ones among them.
     n_live : slots that hold a code.
+    n_changes : goes up whenever other slots live than before.
     """
 
     def __init__(self, n_bits: int) -> None:
         self.n_bits = n_bits
         self.n_slots = 0
         self.n_live = 0
+        self.n_changes = 0
         self._planes = np.zeros((0, n_bits, LANES // 64), np.uint64)
         self._live = np.zeros((0, LANES // 64), np.uint64)
 
@@ -40,7 +43,7 @@ class PlaneStore:
         """Return a store over ``planes`` and ``live``, writable and exactly ``n_slots`` long; not copied."""
         store = cls(planes.shape[1])
         store._planes, store._live, store.n_slots = planes, live, n_slots
-        store.n_live = int(np.bitwise_count(live).sum())
+        store.n_live = count_bits(live)
         return store
 
     @property
@@ -71,6 +74,7 @@ class PlaneStore:
         write_rows(self._planes, self._live, packed, self.n_slots)
         self.n_slots += len(packed)
         self.n_live += len(packed)
+        self.n_changes += 1
 
     def rows(self, slots: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the codes in ``slots``, uint8 (len(slots), ceil(n_bits / 8))."""
@@ -89,6 +93,7 @@ class PlaneStore:
             np.bitwise_and.at(self._live.reshape(-1), slots >> 6, masks)
         finally:  # Ctrl-C is raised once NumPy is done
             self.n_live -= len(slots)
+            self.n_changes += 1
 
     def truncate(self, n_slots: int) -> None:
         """Forget the slots from ``n_slots`` on, and whatever an interrupted append left in them."""
@@ -96,12 +101,12 @@ class PlaneStore:
         words = self._live.reshape(-1)
         words[word : word + 1] &= np.uint64((1 << lane) - 1)
         words[word + 1 :] = 0
-        self.n_slots, self.n_live = n_slots, int(np.bitwise_count(self._live).sum())
+        self.n_slots, self.n_live = n_slots, count_bits(self._live)
+        self.n_changes += 1
 
     def live_slots(self) -> NDArray[np.int64]:
         """Return the slots that hold a code, int64 (n_live,), ascending."""
-        little_endian = self.live.astype("<u8", copy=False)
-        return np.flatnonzero(np.unpackbits(little_endian.view(np.uint8).reshape(-1), bitorder="little"))
+        return slots_of_bits(self.live)
 
     def compacted(self, slots: NDArray[np.int64]) -> Self:
         """Return a store of its own memory whose slots 0, 1, ... hold the codes of ``slots``."""
