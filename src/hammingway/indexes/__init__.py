@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hammingway.indexes.base import Index
 from hammingway.indexes.certified import Certificate, CertifiedNeighbors, CertifiedRanges
+from hammingway.indexes.filters import Filter
 from hammingway.indexes.flat import FlatIndex
 from hammingway.indexes.multi import MultiIndex
 from hammingway.indexes.originals import Originals
@@ -14,6 +15,7 @@ __all__ = [
     "Certificate",
     "CertifiedNeighbors",
     "CertifiedRanges",
+    "Filter",
     "FlatIndex",
     "Index",
     "MultiIndex",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import ClassVar, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from hammingway.errors import InvalidInputError
 from hammingway.ids import check_code_ids, check_ids, distinct, name_some
 from hammingway.indexes import flat_file
 from hammingway.indexes.base import Index, check_codes, check_k, check_n_threads, check_radius
+from hammingway.indexes.filters import Selected, Where, as_filter
 from hammingway.indexes.id_map import IdMap
 from hammingway.indexes.plane_store import PlaneStore
 from hammingway.indexes.query_weights import check_scores, quantize_scores
@@ -96,41 +98,49 @@ class FlatIndex(Index):
         check_codes(codes, self.n_bits)
         named = None if ids is None else self._checked_new_ids(ids, len(codes))
         if len(codes):
-            n_slots, id_map = self._store.n_slots, self._id_map.before_append()
+            undo = self._undo()
             try:
                 self._append(codes, named)
             except BaseException:  # no memory, or Ctrl-C, which is raised once the kernel is done
-                self._store.truncate(n_slots)
-                self._id_map = id_map
+                undo()
                 raise
         return self
 
-    def search(self, queries: Codes, k: int) -> Neighbors:
+    def search(self, queries: Codes, k: int, *, where: Where = None) -> Neighbors:
         """Return the ``k`` nearest codes of each query, sorted by (distance, id).
 
         Parameters
         ----------
         queries : n_queries codes of the index's width.
-        k : neighbours a query, from 1; where the index holds fewer, id -1 at distance ``n_bits + 1`` fills up.
+        k : neighbours a query, from 1; where there are fewer, id -1 at distance ``n_bits + 1`` fills up.
+        where : which codes may be found: a :class:`hammingway.indexes.Filter`, or what makes one, a bool
+            mask by id or an array of ids; all codes if None.
 
         Raises
         ------
         CodeWidthError : queries of another width.
-        InvalidInputError : k is not a whole number from 1.
+        InvalidInputError : k is not a whole number from 1, or where is no filter.
         """
         check_codes(queries, self.n_bits, what="queries")
         k = check_k(k)
         ids = np.full((len(queries), k), -1, np.int64)
         distances = np.full((len(queries), k), self.n_bits + 1, np.int32)
-        n_found = min(k, len(self))
+        chosen = self._selected(where)
+        n_found = min(k, chosen.n)
         if n_found and len(queries):
-            store, keys = self._store, self._id_map.keys
-            slots, found = top_k(store.planes, store.live, queries.packed, n_found, ids=keys, n_threads=self.n_threads)
+            planes, keys = self._store.planes, self._id_map.keys
+            slots, found = top_k(planes, chosen.live, queries.packed, n_found, ids=keys, n_threads=self.n_threads)
             ids[:, :n_found], distances[:, :n_found] = self._id_map.of(slots), found
         return Neighbors(ids, distances)
 
     def search_asymmetric(
-        self, scores: ArrayLike, k: int, *, query_bits: int = 8, prefix_bits: int | None = None
+        self,
+        scores: ArrayLike,
+        k: int,
+        *,
+        query_bits: int = 8,
+        prefix_bits: int | None = None,
+        where: Where = None,
     ) -> Scored:
         """Return the ``k`` codes that agree best with each query's scores, sorted by (-score, id).
 
@@ -146,13 +156,14 @@ class FlatIndex(Index):
         query_bits : 4 or 8, the bits a score is rounded to. Four are faster and rank a little worse.
         prefix_bits : score the first ``prefix_bits`` bits of the codes only, at the price of codes that
             short; all if not given. Then ``scores`` has that many columns.
+        where : which codes may be found, as for :meth:`search`.
 
         Raises
         ------
         CodeWidthError : not one column of scores for each bit that is scored.
         ShapeError : scores of another number of dimensions.
         InvalidInputError : scores that are not finite real numbers, k below 1, query_bits other than
-            4 and 8, or prefix_bits outside 1 to n_bits.
+            4 and 8, prefix_bits outside 1 to n_bits, or where is no filter.
 
         Examples
         --------
@@ -165,35 +176,36 @@ class FlatIndex(Index):
         k = check_k(k)
         ids = np.full((len(weights), k), -1, np.int64)
         similarities = np.full((len(weights), k), -np.inf)
-        n_found = min(k, len(self))
+        chosen = self._selected(where)
+        n_found = min(k, chosen.n)
         if n_found and len(weights):
-            store, keys = self._store, self._id_map.keys
-            slots, sums = top_k_asymmetric(
-                store.planes, store.live, weights, n_found, ids=keys, n_threads=self.n_threads
-            )
+            planes, keys = self._store.planes, self._id_map.keys
+            slots, sums = top_k_asymmetric(planes, chosen.live, weights, n_found, ids=keys, n_threads=self.n_threads)
             ids[:, :n_found], similarities[:, :n_found] = self._id_map.of(slots), sums * units[:, None]
         return Scored(ids, similarities)
 
-    def search_radius(self, queries: Codes, radius: int) -> Ranges:
+    def search_radius(self, queries: Codes, radius: int, *, where: Where = None) -> Ranges:
         """Return all codes within ``radius`` bits of each query, that distance included, sorted by (distance, id).
 
         Parameters
         ----------
         queries : n_queries codes of the index's width.
         radius : largest distance in bits, from 0; above ``n_bits`` it returns every code.
+        where : which codes may be found, as for :meth:`search`.
 
         Raises
         ------
         CodeWidthError : queries of another width.
-        InvalidInputError : radius is not a whole number from 0.
+        InvalidInputError : radius is not a whole number from 0, or where is no filter.
         """
         check_codes(queries, self.n_bits, what="queries")
         radius = min(check_radius(radius), self.n_bits)
-        if not len(self) or not len(queries):
+        chosen = self._selected(where)
+        if not chosen.n or not len(queries):
             return Ranges(np.empty(0, np.int64), np.empty(0, np.int32), np.zeros(len(queries) + 1, np.int64))
-        store, keys = self._store, self._id_map.keys
+        planes, keys = self._store.planes, self._id_map.keys
         slots, distances, offsets = within(
-            store.planes, store.live, queries.packed, radius, ids=keys, n_threads=self.n_threads
+            planes, chosen.live, queries.packed, radius, ids=keys, n_threads=self.n_threads
         )
         return Ranges(self._id_map.of(slots), distances, offsets)
 
@@ -245,6 +257,16 @@ class FlatIndex(Index):
         index._store, index._id_map = store, id_map
         return index
 
+    def _undo(self) -> Callable[[], None]:
+        """Return what puts the index back to how it is now, however far an append came."""
+        n_slots, id_map = self._store.n_slots, self._id_map.before_append()
+
+        def undo() -> None:
+            self._store.truncate(n_slots)
+            self._id_map = id_map
+
+        return undo
+
     def _append(self, codes: Codes, named: NDArray[np.int64] | None) -> None:
         if named is None:
             self._id_map.check_room(len(codes))
@@ -254,6 +276,13 @@ class FlatIndex(Index):
             self._id_map.begin_storing(self._store.live_slots())
         self._store.append(codes.packed)
         self._id_map.append(len(codes), named)
+
+    def _selected(self, where: Where) -> Selected:
+        """Return the codes that a search may find."""
+        chosen = as_filter(where)
+        if chosen is None:
+            return Selected(self._store.live, len(self))
+        return chosen.of(self._store, self._id_map)
 
     def _n_scored(self, prefix_bits: int | None) -> int:
         if prefix_bits is None:
