@@ -149,8 +149,7 @@ class Collection:
 
     def __contains__(self, item_id: object) -> bool:
         """Return whether there is an item with this id."""
-        with self._session.reading() as (snapshot, connection):
-            return id_keys.has(connection, snapshot, item_id, self._guard)
+        return id_keys.has(self._session.snapshot, item_id)
 
     def __repr__(self) -> str:
         return f"Collection({str(self._session.folder.path)!r}, {len(self)} items of {self.n_bits} bits)"
@@ -236,9 +235,9 @@ class Collection:
         InvalidInputError : an id is not there; nothing was removed.
         """
         with self._session.changing() as change:
-            keys = distinct(id_keys.find_known(change.connection, change.snapshot, ids, self._guard))
+            keys = distinct(id_keys.find_known(change.snapshot, ids))
             change.kill(keys)
-            change.forget(keys, names=True)
+            change.forget(keys)
         return len(keys)
 
     def get(self, ids: ArrayLike | Sequence[str]) -> Items:
@@ -249,9 +248,9 @@ class Collection:
         InvalidInputError : an id is not there.
         """
         with self._session.reading() as (snapshot, connection):
-            keys = id_keys.find_known(connection, snapshot, ids, self._guard)
+            keys = id_keys.find_known(snapshot, ids)
             bodies = tables.bodies_of(connection, keys, self._guard.path)
-            named = id_keys.name_keys(connection, keys, self._guard) if self.id_type == "string" else keys
+        named = id_keys.name_keys(snapshot, keys) if self.id_type == "string" else keys
         owners, slots = snapshot.find(keys)
         packed = np.empty((len(keys), -(-self.n_bits // 8)), np.uint8)
         vectors = _room_for_vectors(snapshot.manifest, len(keys))
@@ -289,7 +288,7 @@ class Collection:
             keys, distances = nearest(parts, codes.packed, k, n_bits=self.n_bits, n_threads=self.n_threads)
             if self.id_type == "integer":
                 return Neighbors(keys, distances)
-            return NamedNeighbors(id_keys.name_keys(connection, keys, self._guard), distances)
+            return NamedNeighbors(id_keys.name_keys(snapshot, keys), distances)
 
     def search_radius(
         self, queries: Codes | StoredCodes | ArrayLike, radius: int, *, where: Mapping[str, Any] | None = None
@@ -302,7 +301,7 @@ class Collection:
             keys, distances, offsets = within_radius(parts, codes.packed, radius, n_threads=self.n_threads)
             if self.id_type == "integer":
                 return Ranges(keys, distances, offsets)
-            return NamedRanges(id_keys.name_keys(connection, keys, self._guard), distances, offsets)
+            return NamedRanges(id_keys.name_keys(snapshot, keys), distances, offsets)
 
     def compact(self) -> None:
         """Give back the space of deleted and replaced items, and write what is recent into segments."""
@@ -357,8 +356,8 @@ class Collection:
         with self._session.changing() as change:
             if originals is not None:
                 change.update(n_features=originals.shape[1])
-            keys, named = id_keys.new_keys(change, ids, len(codes), replace=replace, guard=self._guard)
-            change.insert(keys, Batch(codes.packed, originals))
+            keys, names, named = id_keys.new_keys(change, ids, len(codes), replace=replace)
+            change.insert(keys, Batch(codes.packed, originals, names))
             if bodies is not None:
                 change.describe(keys, bodies)
         return np.asarray(named)
@@ -389,7 +388,7 @@ class Collection:
     def _parts(self, connection: Connection, snapshot: Snapshot, condition: Condition | None) -> Sequence[Part]:
         if condition is None:
             return snapshot.parts
-        self._guard.check(connection, "metadata", snapshot.manifest.n_described)
+        self._guard.check(connection, snapshot.manifest.n_described)
         keys, inverted = tables.matching_keys(connection, condition)
         return filtered(snapshot, keys, inverted=inverted)
 

@@ -23,15 +23,16 @@ CREATE TABLE live (
     segment INTEGER, chunk INTEGER, bits BLOB NOT NULL, mark INTEGER NOT NULL, PRIMARY KEY (segment, chunk)
 ) WITHOUT ROWID;
 CREATE TABLE recent (
-    first_slot INTEGER PRIMARY KEY, keys BLOB NOT NULL, codes BLOB NOT NULL, originals BLOB, mark INTEGER NOT NULL
+    first_slot INTEGER PRIMARY KEY, keys BLOB NOT NULL, codes BLOB NOT NULL, originals BLOB, mark INTEGER NOT NULL,
+    names BLOB
 );
-CREATE TABLE names (key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, mark INTEGER NOT NULL);
 CREATE TABLE metadata (key INTEGER PRIMARY KEY, body TEXT NOT NULL, mark INTEGER NOT NULL);
 """
 _BUSY_SECONDS = 30.0
 _CACHE_KIB = 32768
 _LOG_PAGES = 2000
 _COUNTER_TRIES = 5
+_FREE_SHARE = 10
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _SYSTEM = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,
@@ -163,6 +164,18 @@ class Database:
         with self.lock, system_errors(self.path):
             self.main.execute("ROLLBACK")
             self.main.execute("BEGIN")
+
+    def has_free_pages(self) -> bool:
+        """Return whether pages that hold nothing are a tenth of the file or more."""
+        with system_errors(self.path):
+            (n_free,) = self.main.execute("PRAGMA freelist_count").fetchone()
+            (n_pages,) = self.main.execute("PRAGMA page_count").fetchone()
+        return bool(n_pages <= _FREE_SHARE * n_free)
+
+    def rewrite(self) -> None:
+        """Write the database anew without the room of what was removed; interrupted, it stays as it is."""
+        with system_errors(self.path):
+            self.main.execute("VACUUM")
 
     def checkpoint(self) -> None:
         """Move the log into the database and empty it, as far as readers allow."""

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hammingway.errors import InvalidInputError, ShapeError
 
-__all__ = ["MAX_METADATA", "OriginalType", "check_choice", "check_metadata", "check_names", "check_originals"]
+__all__ = [
+    "MAX_METADATA",
+    "OriginalType",
+    "check_choice",
+    "check_metadata",
+    "check_names",
+    "check_originals",
+    "is_name",
+]
 
 MAX_METADATA = 1 << 16
 OriginalType = Literal["float32", "float16", "int8"]
@@ -31,19 +40,35 @@ def check_names(ids: object, n: int | None = None) -> list[str]:
     if isinstance(ids, str) or not isinstance(ids, Sequence | np.ndarray):
         raise InvalidInputError(f"ids of this collection are strings; give a list of them. Got {type(ids).__name__}.")
     names = [str(each) if isinstance(each, np.str_) else each for each in ids]
-    for name in names:
-        if not isinstance(name, str) or not 1 <= len(name) <= 1000 or not _encodable(name):
-            raise InvalidInputError(
-                "ids of this collection are strings of 1 to 1000 characters, without NUL, encodable as UTF-8; "
-                f"got {name!r}."
-            )
+    if not _all_plain(names):
+        for name in names:
+            if not is_name(name):
+                raise InvalidInputError(
+                    "ids of this collection are strings of 1 to 1000 characters, without NUL, encodable as UTF-8; "
+                    f"got {name!r}."
+                )
     if n is not None:
         if len(names) != n:
             raise ShapeError(f"{n} items need {n} ids; got {len(names)}.")
         if len(set(names)) != n:
-            repeated = next(name for i, name in enumerate(names) if name in names[:i])
+            repeated = max(names, key=Counter(names).__getitem__)
             raise InvalidInputError(f"ids must be distinct; {repeated!r} is given more than once.")
     return names
+
+
+def is_name(name: object) -> TypeGuard[str]:
+    """Return whether ``name`` can be a string id: 1 to 1000 characters that UTF-8 has, none of them NUL."""
+    if not isinstance(name, str) or not 1 <= len(name) <= 1000 or "\0" in name:
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
+def _all_plain(names: list[Any]) -> bool:
+    """Return whether all are string ids of ASCII, as most are: a look at the whole is many times as fast."""
+    if set(map(type, names)) != {str} or min(map(len, names)) < 1 or max(map(len, names)) > 1000:
+        return False
+    joined = "".join(names)
+    return joined.isascii() and "\0" not in joined
 
 
 def check_metadata(metadata: Sequence[Mapping[str, Any] | None] | None, n: int) -> list[str | None] | None:
@@ -93,11 +118,3 @@ def _json(fields: object) -> str:
     if len(text) > MAX_METADATA:
         raise InvalidInputError(f"an item's metadata may have {MAX_METADATA} characters of JSON; got {len(text)}.")
     return text
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in text  # where SQLite's functions would end the text

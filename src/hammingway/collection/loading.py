@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from hammingway.collection.database import Database, Folder
 from hammingway.collection.limits import CHUNK_SLOTS
+from hammingway.collection.names import Names
+from hammingway.collection.old_names import named_parts
 from hammingway.collection.parts import Part, Snapshot
 from hammingway.collection.records import FORMAT_VERSION, RECENT, FileRecord, Manifest, SegmentRecord, decode
 from hammingway.collection.segments import MappedArray
@@ -24,6 +26,8 @@ __all__ = ["CHUNK_WORDS", "load_snapshot", "map_segment", "read_manifest"]
 
 CHUNK_WORDS = CHUNK_SLOTS // 64
 _TRIES = 20
+_RECENT_PLAIN = "SELECT first_slot, mark, keys, codes, originals FROM recent ORDER BY first_slot"
+_RECENT_NAMED = "SELECT first_slot, mark, keys, codes, originals, names FROM recent ORDER BY first_slot"
 
 
 class _Version(msgspec.Struct):
@@ -89,17 +93,23 @@ def map_segment(folder: Folder, record: SegmentRecord, n_bits: int) -> Part:
     FileNotFoundError, FileFormatError : a file is missing, or of another size than was written.
     """
 
-    def mapped(file: FileRecord) -> MappedArray:
-        return MappedArray(folder.segments / file.name, file)
+    def mapped(file: FileRecord, *, kept: bool = False) -> MappedArray:
+        return MappedArray(folder.segments / file.name, file, kept=kept)
 
     shape = (-(-record.n_slots // LANES), n_bits, LANES // 64)
     if record.planes.shape != shape:
         raise FileFormatError(f"{folder.database} is damaged: segment {record.number} is not of shape {shape}.")
-    files = {"planes": mapped(record.planes)}
+    files = {"planes": mapped(record.planes, kept=True)}
     if record.keys is not None:
         files["keys"] = mapped(record.keys)
     if record.originals is not None:
         files["originals"] = mapped(record.originals)
+    name_files = (
+        {}
+        if record.names is None
+        else {name: mapped(file) for name, file in msgspec.structs.asdict(record.names).items()}
+    )
+    names = Names(**{name: file.array for name, file in name_files.items()}, files=name_files) if name_files else None
     return Part(
         files["planes"].array,
         all_live(record.n_slots),
@@ -107,23 +117,36 @@ def map_segment(folder: Folder, record: SegmentRecord, n_bits: int) -> Part:
         first_key=record.first_key,
         keys=files["keys"].array if "keys" in files else None,
         originals=files["originals"].array if "originals" in files else None,
+        names=names,
         record=record,
-        files=files,
+        files=files | name_files,
     )
 
 
 def _snapshot(
     connection: sqlite3.Connection, folder: Folder, manifest: Manifest, known: Mapping[int, Part]
 ) -> Snapshot:
-    segments = _segments(connection, folder, manifest, known)
-    recent = _recent(connection, folder, manifest)
-    snapshot = Snapshot(manifest, segments, recent)
+    *segments, recent = _parts(connection, folder, manifest, known)
+    snapshot = Snapshot(manifest, tuple(segments), recent)
     n_items = sum(part.n_live for part in snapshot.parts)
     if n_items != manifest.n_items:
         raise FileFormatError(
             f"{folder.database} is damaged: {n_items} of {manifest.n_items} items are there. Restore a copy."
         )
     return snapshot
+
+
+def _parts(
+    connection: sqlite3.Connection, folder: Folder, manifest: Manifest, known: Mapping[int, Part]
+) -> Sequence[Part]:
+    parts = [*_segments(connection, folder, manifest, known), _recent(connection, folder, manifest)]
+    if manifest.id_type == "integer":
+        return parts
+    if manifest.format_version == 1:
+        return list(named_parts(connection, manifest, parts, folder.database))
+    if any(part.names is None for part in parts):
+        raise FileFormatError(f"{folder.database} is damaged: a segment has no names. Restore a copy.")
+    return parts
 
 
 def _segments(
@@ -162,23 +185,22 @@ def _set_chunk(part: Part, chunk: int, bits: bytes, folder: Folder) -> None:
 
 
 def _recent(connection: sqlite3.Connection, folder: Folder, manifest: Manifest) -> Part:
-    rows = connection.execute(
-        "SELECT first_slot, keys, codes, originals, mark FROM recent ORDER BY first_slot"
-    ).fetchall()
-    for first_slot, *contents, checksum in rows:
+    named = manifest.id_type == "string" and manifest.format_version > 1
+    rows = connection.execute(_RECENT_NAMED if named else _RECENT_PLAIN).fetchall()
+    for first_slot, checksum, *contents in rows:
         check_row("recent", first_slot, contents, checksum, folder.database)
-    keys = np.frombuffer(b"".join([row[1] for row in rows]), "<i8").astype(np.int64)
-    packed = np.frombuffer(b"".join([row[2] for row in rows]), np.uint8).reshape(len(keys), -(-manifest.n_bits // 8))
-    part = Part.in_memory(keys, packed, _recent_originals(rows, manifest), n_bits=manifest.n_bits)
+    keys = np.frombuffer(b"".join([row[2] for row in rows]), "<i8").astype(np.int64)
+    packed = np.frombuffer(b"".join([row[3] for row in rows]), np.uint8).reshape(len(keys), -(-manifest.n_bits // 8))
+    names = Names.of([name for row in rows for name in row[5].decode().split("\0")]) if named else None
+    originals = _recent_originals([row[4] for row in rows], manifest)
+    part = Part.in_memory(keys, packed, originals=originals, names=names, n_bits=manifest.n_bits)
     for number, chunk, bits in _live_rows(connection, folder):
         if number == RECENT:
             _set_chunk(part, chunk, bits, folder)
     return part
 
 
-def _recent_originals(
-    rows: list[tuple[int, bytes, bytes, bytes, int]], manifest: Manifest
-) -> NDArray[np.generic] | None:
+def _recent_originals(contents: list[bytes], manifest: Manifest) -> NDArray[np.generic] | None:
     if manifest.originals is None or manifest.n_features is None:
         return None
-    return np.frombuffer(b"".join([row[3] for row in rows]), manifest.originals).reshape(-1, manifest.n_features)
+    return np.frombuffer(b"".join(contents), manifest.originals).reshape(-1, manifest.n_features)

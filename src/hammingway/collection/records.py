@@ -10,9 +10,21 @@ import msgspec
 
 from hammingway.errors import FileFormatError
 
-__all__ = ["FORMAT_VERSION", "RECENT", "FileRecord", "IdType", "Manifest", "SegmentRecord", "decode", "encode", "mark"]
+__all__ = [
+    "FORMAT_VERSION",
+    "RECENT",
+    "FileRecord",
+    "IdType",
+    "Manifest",
+    "NamesRecord",
+    "SegmentRecord",
+    "decode",
+    "encode",
+    "mark",
+]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 kept string ids in a table of the database; its collections become version 2 when they are written to."""
 
 RECENT = -1
 """Number under which the live bits of recent writes are stored, where others have their segment's."""
@@ -41,6 +53,15 @@ class FileRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     digests: tuple[str, ...]
 
 
+class NamesRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The files of a segment's string ids; see :class:`hammingway.collection.names.Names`."""
+
+    text: FileRecord
+    ends: FileRecord
+    hashes: FileRecord
+    slots: FileRecord
+
+
 class SegmentRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One immutable segment, its slots in ascending order of their keys.
 
@@ -50,7 +71,7 @@ class SegmentRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     n_slots : codes it was written with.
     first_key : key of slot 0; without a file of keys, slot s has key ``first_key + s``.
     last_key : key of the last slot.
-    planes, keys, originals : its files; keys and originals only where there are any.
+    planes, keys, originals, names : its files; the latter three only where there are any.
     """
 
     number: int
@@ -60,11 +81,13 @@ class SegmentRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     planes: FileRecord
     keys: FileRecord | None = None
     originals: FileRecord | None = None
+    names: NamesRecord | None = None
 
     @property
     def files(self) -> tuple[FileRecord, ...]:
         """All files of the segment."""
-        return tuple(file for file in (self.planes, self.keys, self.originals) if file is not None)
+        names = () if self.names is None else (self.names.text, self.names.ends, self.names.hashes, self.names.slots)
+        return (*(file for file in (self.planes, self.keys, self.originals) if file is not None), *names)
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,7 +104,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     n_features : components of a stored vector; None until the first came.
     operation : counts committed operations; a lost one shows.
     next_key, next_segment : what the next item and segment are called.
-    n_items, n_named, n_described : live items, rows of names and of metadata; a lost row shows.
+    n_items, n_described : live items and rows of metadata; a lost row shows.
+    n_named : rows of names in version 1; 0 since.
+    n_forgotten : rows of metadata removed since the database was last written anew.
     segments : numbers of the segments in use.
     """
 
@@ -98,6 +123,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     n_items: int = 0
     n_named: int = 0
     n_described: int = 0
+    n_forgotten: int = 0
     segments: tuple[int, ...] = ()
 
 

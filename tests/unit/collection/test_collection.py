@@ -279,11 +279,11 @@ def test_collection_of_a_newer_format_is_refused(tmp_path):
     from hammingway.collection.records import mark
 
     connection = sqlite3.connect(Folder(tmp_path / "c").database)
-    body = json.dumps({"format_version": 2, "surprise": 1})
+    body = json.dumps({"format_version": 3, "surprise": 1})
     connection.execute("UPDATE manifest SET body = ?, mark = ?", (body, mark(1, body)))
     connection.commit()
     connection.close()
-    with pytest.raises(FileFormatError, match=r"format version 2; .* reads up to 1"):
+    with pytest.raises(FileFormatError, match=r"format version 3; .* reads up to 2"):
         Collection.open(tmp_path / "c")
 
 
