@@ -208,6 +208,20 @@ class Snapshot:
             owners[open_[hit]], slots[open_[hit]] = i, found[hit]
         return owners, slots
 
+    def contents(self, keys: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[Any] | None]:
+        """Return the codes of ``keys``, all present, uint8 (len(keys), ...), and their original vectors if kept."""
+        owners, slots = self.find(keys)
+        manifest = self.manifest
+        codes, vectors = np.empty((len(keys), -(-manifest.n_bits // 8)), np.uint8), None
+        if manifest.originals is not None and manifest.n_features is not None:
+            vectors = np.empty((len(keys), manifest.n_features), manifest.originals)
+        for i in np.unique(owners).tolist():
+            mine = owners == i
+            codes[mine] = self.parts[i].rows(slots[mine])
+            if vectors is not None:
+                vectors[mine] = self.parts[i].originals_of(slots[mine])
+        return codes, vectors
+
     def find_names(self, names: Sequence[str], hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the key of each name's code, int64 (len(names),); -1 where there is none.
 
