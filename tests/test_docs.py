@@ -28,7 +28,7 @@ PYTHON_PAGES = [
     "docs/howto/scikit-learn.md",
     CODES_PAGE,
 ]
-SHELL_PAGES = ["README.md", FILE_PAGE]
+SHELL_PAGES = ["README.md", FILE_PAGE, "docs/howto/collection-from-the-shell.md"]
 
 
 def fenced(page: str, language: str) -> list[str]:
@@ -81,6 +81,7 @@ def folder_of_a_user(tmp_path):
     vectors = (centres[rng.integers(20, size=1500)] + rng.normal(size=(1500, 256))).astype(np.float32)
     np.save(tmp_path / "embeddings.npy", vectors)
     np.save(tmp_path / "queries.npy", vectors[:5] + 0.01)
+    (tmp_path / "notes.jsonl").write_text("".join(f'{{"year": {2000 + i % 25}}}\n' for i in range(1500)))
     return tmp_path
 
 

@@ -21,6 +21,7 @@ _COMMANDS = {
     "truth": "hammingway.cli.truth",
     "convert": "hammingway.cli.convert",
     "evaluate": "hammingway.cli.evaluate",
+    "collection": "hammingway.cli.collection",
     "demo": "hammingway.cli.demo",
 }
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hammingway.progress import Progress
     from hammingway.results import Neighbors, Ranges
 
-__all__ = ["DEFAULT_K", "Wanted", "open_database", "open_queries", "search"]
+__all__ = ["DEFAULT_K", "Wanted", "open_database", "open_queries", "queries_a_part", "search"]
 
 DEFAULT_K = 10
 _MOST_QUERIES = 1024
@@ -101,14 +101,19 @@ def search(
     index: FlatIndex, queries: Codes, wanted: Wanted, *, progress: Progress | None = None
 ) -> Iterator[Neighbors | Ranges]:
     """Yield the results of ``queries`` a part at a time, in order."""
-    n_rows = max(1, min(_MOST_QUERIES, _PART_BITS // (index.n_bits * max(1, len(index)))))
-    if wanted.radius is not None:
-        n_rows = max(1, min(n_rows, _PART_PAIRS // max(1, len(index))))
-    for rows in row_chunks(len(queries), n_rows, progress):
+    for rows in row_chunks(len(queries), queries_a_part(len(index), index.n_bits, wanted), progress):
         if wanted.radius is not None:
             yield index.search_radius(queries[rows], wanted.radius)
         elif wanted.k is not None:
             yield index.search(queries[rows], wanted.k)
+
+
+def queries_a_part(n: int, n_bits: int, wanted: Wanted) -> int:
+    """Return how many queries to search at once among ``n`` codes, so that Ctrl-C is heard and results fit memory."""
+    n_queries = max(1, min(_MOST_QUERIES, _PART_BITS // (n_bits * max(1, n))))
+    if wanted.radius is not None:
+        n_queries = max(1, min(n_queries, _PART_PAIRS // max(1, n)))
+    return n_queries
 
 
 def _open_database(path: Path, n_threads: int | None) -> tuple[FlatIndex, str | None]:
