@@ -195,7 +195,11 @@ def read_records(path: str | os.PathLike[str]) -> list[Record]:
 def _decode(line: bytes, number: int, path: str | os.PathLike[str]) -> Record:
     try:
         record = msgspec.json.decode(line, type=Record)
-    except msgspec.DecodeError as error:
+    except (
+        msgspec.DecodeError,
+        UnicodeDecodeError,
+        RecursionError,
+    ) as error:  # a key that is no UTF-8; nested without end
         raise FileFormatError(
             f"{path}, line {number} is not a benchmark record ({error}); remove that line to run it again."
         ) from error

@@ -87,7 +87,7 @@ class IdMap:
         first, n_slots = self.n_slots, self.n_slots + n
         if self._ids is not None:
             longer = _lengthened(self._ids, n_slots)
-            longer[first:n_slots] = np.arange(self.next_id, self.next_id + n) if ids is None else ids
+            longer[first:n_slots] = self.next_id + np.arange(n) if ids is None else ids  # arange has no 2^63 to end at
             if self._table is not None:
                 self._table.insert(longer[:n_slots], first)
             self._ids = longer
