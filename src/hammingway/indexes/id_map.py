@@ -12,7 +12,7 @@ from hammingway.ids import MAX_ID
 from hammingway.indexes.slot_table import SlotTable
 from hammingway.kernels import LANES
 
-__all__ = ["IdMap"]
+__all__ = ["IdMap", "check_room"]
 
 
 class IdMap:
@@ -70,8 +70,7 @@ class IdMap:
 
     def check_room(self, n: int) -> None:
         """Raise InvalidInputError unless ``n`` numbers are left after the largest id."""
-        if self.next_id > MAX_ID + 1 - n:
-            raise InvalidInputError(f"no {n} ids are left after {self.next_id - 1}; give ids of your own.")
+        check_room(self.next_id, n)
 
     def before_append(self) -> Self:
         """Return the map as it is now, to go back to where an append fails; it shares memory with this one."""
@@ -102,6 +101,12 @@ class IdMap:
     def compacted(self, slots: NDArray[np.int64]) -> Self:
         """Return the map of slots 0, 1, ... that stand for ``slots``."""
         return type(self)(len(slots), ids=self.of(slots).copy(), next_id=self.next_id)
+
+
+def check_room(next_id: int, n: int) -> None:
+    """Raise InvalidInputError unless ``n`` ids are left from ``next_id`` on."""
+    if next_id > MAX_ID + 1 - n:
+        raise InvalidInputError(f"no {n} ids are left after {next_id - 1}; give ids of your own.")
 
 
 def _lengthened(ids: NDArray[np.int64], n: int) -> NDArray[np.int64]:
