@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "asymmetric.hpp"
+#include "bind_cells.hpp"
 #include "bind_probing.hpp"
 #include "dispatch.hpp"
 #include "search.hpp"
@@ -115,6 +116,7 @@ NB_MODULE(_native, m) {
   bind_rows(m);
   bind_searches(m);
   bind_probing(m);
+  bind_cells(m);
   m.def("available", [] {
     std::vector<std::string> names;
     for (const Kernel* kernel : available_kernels()) names.emplace_back(kernel->name);

@@ -37,6 +37,7 @@ AT_IMPORT_TIME = {
     "sklearn": ("hashers", "testing.hashers", "neighbors"),
     "click": ("cli",),
     "altair": ("reports.charts",),
+    "h5py": ("datasets.formats.hdf5_child",),
 }
 """Packages and files of no use without a dependency, which may import it at the top of a file."""
 

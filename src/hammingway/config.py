@@ -52,7 +52,7 @@ def read_toml(kind: type[C], path: str | os.PathLike[str]) -> C:
             values = tomllib.load(file)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, no UTF-8, a number of thousands of digits
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
     return from_mapping(kind, values, where=str(path))
 

@@ -195,7 +195,8 @@ def read_records(path: str | os.PathLike[str]) -> list[Record]:
 def _decode(line: bytes, number: int, path: str | os.PathLike[str]) -> Record:
     try:
         record = msgspec.json.decode(line, type=Record)
-    except msgspec.DecodeError as error:
+    # UnicodeDecodeError: of a key that is no UTF-8, which msgspec would quote
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FileFormatError(
             f"{path}, line {number} is not a benchmark record ({error}); remove that line to run it again."
         ) from error

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hammingway.errors import ShapeError
-from hammingway.results import Neighbors, Ranges
+from hammingway.results import Neighbors, Ranges, Scored
 
-__all__ = ["Certificate", "CertifiedNeighbors", "CertifiedRanges"]
+__all__ = ["Certificate", "CertifiedNeighbors", "CertifiedRanges", "CertifiedScored"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +62,18 @@ class CertifiedRanges(Ranges):
     Parameters
     ----------
     certificate : one entry a query.
+    """
+
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CertifiedScored(Scored):
+    """Scored with the certificate of each query's row.
+
+    Parameters
+    ----------
+    certificate : one entry a query; a radius is in bits from the signs of its scores, -1 where not known.
     """
 
     certificate: Certificate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 from weakref import ref
 
 import numpy as np
@@ -10,11 +10,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from hammingway.errors import InvalidInputError, ShapeError
 from hammingway.ids import check_ids, distinct
-from hammingway.indexes.id_map import IdMap
 from hammingway.indexes.plane_store import PlaneStore
 from hammingway.kernels.live_planes import count_bits, plane_of_mask, set_bits
 
 __all__ = ["Filter", "Selected", "Where", "as_filter"]
+
+
+class SlotIds(Protocol):
+    """Which id each slot has; see :class:`hammingway.indexes.id_map.IdMap`."""
+
+    @property
+    def stored(self) -> NDArray[np.int64] | None: ...
+    def find(self, ids: NDArray[np.int64]) -> NDArray[np.int64]: ...
 
 
 class Selected(NamedTuple):
@@ -85,19 +92,19 @@ class Filter:
             raise ShapeError(f"a bitmap must have shape (n_bytes,); got {given.shape}.")
         return cls(np.unpackbits(given, bitorder="little").view(np.bool_))
 
-    def of(self, store: PlaneStore, id_map: IdMap) -> Selected:
+    def of(self, store: PlaneStore, slot_ids: SlotIds) -> Selected:
         """Return the live codes of ``store`` that pass."""
         made = self._made
         if made is None or made[0]() is not store or made[1] != store.n_changes:
-            live = store.live & self._plane(store, id_map)
+            live = store.live & self._plane(store, slot_ids)
             made = ref(store), store.n_changes, Selected(live, count_bits(live))
             self._made = made
         return made[2]
 
-    def _plane(self, store: PlaneStore, id_map: IdMap) -> NDArray[np.uint64]:
-        ids = id_map.stored
+    def _plane(self, store: PlaneStore, slot_ids: SlotIds) -> NDArray[np.uint64]:
+        ids = slot_ids.stored
         if self._mask is None:
-            slots = id_map.find(self._ids)
+            slots = slot_ids.find(self._ids)
             return set_bits(slots[slots >= 0], store.n_blocks)
         if ids is None:
             return plane_of_mask(self._mask[: store.n_slots], store.n_blocks)

@@ -10,14 +10,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hammingway.codes import Codes
-from hammingway.errors import InvalidInputError
-from hammingway.ids import check_code_ids, check_ids, distinct, name_some
+from hammingway.ids import check_ids, distinct, is_id
 from hammingway.indexes import flat_file
-from hammingway.indexes.base import Index, check_codes, check_k, check_n_threads, check_radius
+from hammingway.indexes.base import (
+    Index,
+    check_codes,
+    check_k,
+    check_known_ids,
+    check_n_threads,
+    check_new_ids,
+    check_radius,
+)
 from hammingway.indexes.filters import Selected, Where, as_filter
 from hammingway.indexes.id_map import IdMap
 from hammingway.indexes.plane_store import PlaneStore
-from hammingway.indexes.query_weights import check_scores, quantize_scores
+from hammingway.indexes.query_weights import check_prefix, check_scores, quantize_scores
 from hammingway.kernels import LANES, top_k, top_k_asymmetric, within
 from hammingway.results import Neighbors, Ranges, Scored
 
@@ -63,11 +70,7 @@ class FlatIndex(Index):
 
     def __contains__(self, code_id: object) -> bool:
         """Return whether a code with this id can be found."""
-        if isinstance(code_id, bool | np.bool_) or not isinstance(code_id, int | np.integer):
-            return False
-        if not 0 <= code_id < self._id_map.next_id:
-            return False
-        return bool(self._slots(np.array([code_id], np.int64))[0] >= 0)
+        return is_id(code_id) and bool(self._slots(np.array([code_id], np.int64))[0] >= 0)
 
     @property
     def ids(self) -> NDArray[np.int64]:
@@ -96,7 +99,7 @@ class FlatIndex(Index):
             After any of these, as after Ctrl-C, nothing was added.
         """
         check_codes(codes, self.n_bits)
-        named = None if ids is None else self._checked_new_ids(ids, len(codes))
+        named = None if ids is None else check_new_ids(ids, len(codes), self._slots)
         if len(codes):
             undo = self._undo()
             try:
@@ -171,7 +174,7 @@ class FlatIndex(Index):
         >>> index.search_asymmetric([[0.25, -1.0]], k=2)
         Scored(ids=array([[2, 0]]), scores=array([[1.2519685, 0.7480315]]))
         """
-        n_scored = self._n_scored(prefix_bits)
+        n_scored = check_prefix(prefix_bits, self.n_bits)
         weights, units = quantize_scores(check_scores(scores, n_scored), query_bits)
         k = check_k(k)
         ids = np.full((len(weights), k), -1, np.int64)
@@ -216,7 +219,7 @@ class FlatIndex(Index):
         ------
         InvalidInputError : an id is not in the index; nothing was removed.
         """
-        slots = self._known_slots(distinct(check_ids(ids)))
+        slots = check_known_ids(distinct(check_ids(ids)), self._slots, len(self))
         try:
             self._store.kill(slots)
         finally:
@@ -233,7 +236,7 @@ class FlatIndex(Index):
         ------
         InvalidInputError : an id is not in the index.
         """
-        return Codes(self._store.rows(self._known_slots(check_ids(ids))), self.n_bits)
+        return Codes(self._store.rows(check_known_ids(check_ids(ids), self._slots, len(self))), self.n_bits)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the index to ``path``, whole or not at all; removed codes are left out."""
@@ -284,33 +287,10 @@ class FlatIndex(Index):
             return Selected(self._store.live, len(self))
         return chosen.of(self._store, self._id_map)
 
-    def _n_scored(self, prefix_bits: int | None) -> int:
-        if prefix_bits is None:
-            return self.n_bits
-        if isinstance(prefix_bits, bool) or not isinstance(prefix_bits, int | np.integer):
-            raise InvalidInputError(f"prefix_bits must be a whole number; got {prefix_bits!r}.")
-        if not 1 <= prefix_bits <= self.n_bits:
-            raise InvalidInputError(f"prefix_bits must lie in 1 to {self.n_bits}; got {prefix_bits}.")
-        return int(prefix_bits)
-
     def _compact(self) -> None:
         """Give back the memory of removed codes."""
         slots = self._store.live_slots()
         self._store, self._id_map = self._store.compacted(slots), self._id_map.compacted(slots)
-
-    def _checked_new_ids(self, ids: ArrayLike, n: int) -> NDArray[np.int64]:
-        named = check_code_ids(ids, n)
-        known = named[self._slots(named) >= 0]
-        if known.size:
-            raise InvalidInputError(f"{name_some(known)} already in the index; remove or choose others.")
-        return named
-
-    def _known_slots(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        slots = self._slots(ids)
-        unknown = ids[slots < 0]
-        if unknown.size:
-            raise InvalidInputError(f"{name_some(unknown)} not in the index of {len(self)} codes; see its ids.")
-        return slots
 
     def _slots(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the slot of each id's code; -1 where the index has none."""

@@ -70,10 +70,24 @@ class PlaneStore:
         """Put codes, uint8 (n, ceil(n_bits / 8)), into the next slots."""
         if not len(packed):
             return
-        self._reserve(self.n_slots + len(packed))
+        self.reserve(self.n_slots + len(packed))
         write_rows(self._planes, self._live, packed, self.n_slots)
         self.n_slots += len(packed)
         self.n_live += len(packed)
+        self.n_changes += 1
+
+    def add_blocks(self, n_blocks: int) -> None:
+        """Give out the slots of ``n_blocks`` more blocks, all dead; those given out before must fill theirs."""
+        n_slots = self.n_blocks * LANES + n_blocks * LANES
+        self.reserve(n_slots)
+        self.n_slots = n_slots
+
+    def put(self, packed: NDArray[np.uint8], slots: NDArray[np.int64]) -> None:
+        """Put codes, uint8 (n, ceil(n_bits / 8)), into ``slots``, distinct, dead and given out; best in runs."""
+        starts = np.flatnonzero(np.diff(slots, prepend=-2) != 1)
+        for first, end in zip(starts.tolist(), [*starts[1:].tolist(), len(slots)], strict=True):
+            write_rows(self._planes, self._live, packed[first:end], int(slots[first]))
+        self.n_live += len(slots)
         self.n_changes += 1
 
     def rows(self, slots: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -104,6 +118,13 @@ class PlaneStore:
         self.n_slots, self.n_live = n_slots, count_bits(self._live)
         self.n_changes += 1
 
+    def restore(self, live: NDArray[np.uint64], n_slots: int) -> None:
+        """Go back to ``n_slots`` slots, of which those of ``live``, a copy of an earlier :attr:`live`, hold a code."""
+        self._live[: len(live)] = live
+        self._live[len(live) :] = 0
+        self.n_slots, self.n_live = n_slots, count_bits(live)
+        self.n_changes += 1
+
     def live_slots(self) -> NDArray[np.int64]:
         """Return the slots that hold a code, int64 (n_live,), ascending."""
         return slots_of_bits(self.live)
@@ -111,12 +132,12 @@ class PlaneStore:
     def compacted(self, slots: NDArray[np.int64]) -> Self:
         """Return a store of its own memory whose slots 0, 1, ... hold the codes of ``slots``."""
         store = type(self)(self.n_bits)
-        store._reserve(len(slots))
+        store.reserve(len(slots))
         for start in range(0, len(slots), _COPY_ROWS):
             store.append(self.rows(slots[start : start + _COPY_ROWS]))
         return store
 
-    def _reserve(self, n_slots: int) -> None:
+    def reserve(self, n_slots: int) -> None:
         """Make room for ``n_slots``: exactly at first, by half as much again later, so appends stay cheap."""
         capacity = len(self._planes)
         needed = -(-n_slots // LANES)

@@ -7,9 +7,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from hammingway.errors import CodeWidthError, InvalidInputError, ShapeError
 
-__all__ = ["check_scores", "quantize_scores"]
+__all__ = ["check_prefix", "check_scores", "quantize_scores"]
 
 _LARGEST = {4: 7, 8: 127}
+
+
+def check_prefix(prefix_bits: object, n_bits: int) -> int:
+    """Return how many bits are scored, ``n_bits`` for None, or raise InvalidInputError unless it is 1 to ``n_bits``."""
+    if prefix_bits is None:
+        return n_bits
+    if isinstance(prefix_bits, bool) or not isinstance(prefix_bits, int | np.integer):
+        raise InvalidInputError(f"prefix_bits must be a whole number; got {prefix_bits!r}.")
+    if not 1 <= prefix_bits <= n_bits:
+        raise InvalidInputError(f"prefix_bits must lie in 1 to {n_bits}; got {prefix_bits}.")
+    return int(prefix_bits)
 
 
 def check_scores(scores: ArrayLike, n_bits: int) -> NDArray[np.float64]:

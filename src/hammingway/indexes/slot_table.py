@@ -45,6 +45,14 @@ class SlotTable:
             self._place(np.arange(first_slot, len(ids)), ids)
             self.n_slots = len(ids)
 
+    def insert_at(self, slots: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
+        """Make entries for ``slots`` of ``ids``, which are not in the table yet, wherever they lie."""
+        if 2 * (self._n_entries + len(slots)) > len(self._places):
+            self._rebuild(ids, room_for=0)
+        else:
+            self._place(slots, ids)
+            self.n_slots = len(ids)
+
     def find(self, keys: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the slot of each key, int64 (len(keys),); -1 where there is none."""
         found = np.full(len(keys), -1, np.int64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hammingway.progress import row_chunks
 
-__all__ = ["NativeTable"]
+__all__ = ["NativeTable", "joined_ranges"]
 
 
 _TILE = 128  # queries that the native module scans at a time
@@ -21,6 +21,17 @@ def _parts(planes: NDArray[np.uint64], n_queries: int) -> Iterator[slice]:
     """Yield the queries of one call after another, at least one: Ctrl-C is only seen between calls."""
     tiles = max(1, _WORDS_A_CALL // (_TILE * max(planes.size, 1)))
     return row_chunks(n_queries, tiles * _TILE) if n_queries else iter([slice(0, 0)])
+
+
+def joined_ranges(
+    parts: Sequence[tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]],
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """Return the slots, distances and offsets of one or more groups of queries, one group after another."""
+    if len(parts) == 1:
+        return parts[0]
+    slots, distances, offsets = (list(arrays) for arrays in zip(*parts, strict=True))
+    counts = np.concatenate([[0], *(np.diff(part) for part in offsets)])
+    return np.concatenate(slots), np.concatenate(distances), np.cumsum(counts)
 
 
 class NativeTable:
@@ -90,11 +101,7 @@ class NativeTable:
             self._module.within(self._isa, planes, live, queries[part], radius, ids, n_threads)
             for part in _parts(planes, len(queries))
         ]
-        slots, distances, offsets = (list(arrays) for arrays in zip(*found, strict=True))
-        if len(found) == 1:
-            return slots[0], distances[0], offsets[0]
-        counts = np.concatenate([[0], *(np.diff(part) for part in offsets)])
-        return np.concatenate(slots), np.concatenate(distances), np.cumsum(counts)
+        return joined_ranges(found)
 
     def pairwise(
         self, queries: NDArray[np.uint8], database: NDArray[np.uint8], *, n_threads: int

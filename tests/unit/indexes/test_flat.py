@@ -161,6 +161,11 @@ def test_unusable_ids_are_refused(ids, error, message):
     assert len(index) == 0
 
 
+def test_the_last_id_of_all_is_counted_to():
+    index = FlatIndex(8).add(random_codes(1, 8), ids=[MAX_ID - 2]).add(random_codes(2, 8))
+    assert_array_equal(index.ids, [MAX_ID - 2, MAX_ID - 1, MAX_ID])
+
+
 def test_the_largest_id_is_usable_and_leaves_none_to_count():
     index = FlatIndex(8).add(random_codes(1, 8), ids=[MAX_ID])
     assert MAX_ID in index
