@@ -274,7 +274,7 @@ class Change:
             body = encode(record)
             row = (record.number, body, mark(record.number, body))
             self.connection.execute("INSERT INTO segments VALUES (?, ?, ?)", row)
-            part = map_segment(self._folder, record, self.manifest.n_bits)
+            part = map_segment(self._folder, record, self.manifest)
             self._replace(segments=(*self.snapshot.segments, part))
 
     def _write_segment(self, gathered: Gathered, start: int, stop: int) -> SegmentRecord:

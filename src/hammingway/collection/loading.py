@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -85,7 +86,7 @@ def read_manifest(connection: sqlite3.Connection, folder: Folder) -> Manifest:
     return decode(row[0], Manifest, folder.database)
 
 
-def map_segment(folder: Folder, record: SegmentRecord, n_bits: int) -> Part:
+def map_segment(folder: Folder, record: SegmentRecord, manifest: Manifest) -> Part:
     """Return the part of a segment, its files mapped and all its slots live.
 
     Raises
@@ -96,9 +97,7 @@ def map_segment(folder: Folder, record: SegmentRecord, n_bits: int) -> Part:
     def mapped(file: FileRecord, *, kept: bool = False) -> MappedArray:
         return MappedArray(folder.segments / file.name, file, kept=kept)
 
-    shape = (-(-record.n_slots // LANES), n_bits, LANES // 64)
-    if record.planes.shape != shape:
-        raise FileFormatError(f"{folder.database} is damaged: segment {record.number} is not of shape {shape}.")
+    _check_arrays(folder, record, manifest)
     files = {"planes": mapped(record.planes, kept=True)}
     if record.keys is not None:
         files["keys"] = mapped(record.keys)
@@ -121,6 +120,25 @@ def map_segment(folder: Folder, record: SegmentRecord, n_bits: int) -> Part:
         record=record,
         files=files | name_files,
     )
+
+
+def _check_arrays(folder: Folder, record: SegmentRecord, manifest: Manifest) -> None:
+    """Raise FileFormatError unless a segment's arrays have the types and shapes that it and the manifest call for."""
+    n = record.n_slots
+    expected: dict[str, tuple[str, tuple[int | None, ...]] | None] = {
+        "planes": ("<u8", (-(-n // LANES), manifest.n_bits, LANES // 64)),
+        "keys": None if record.keys is None else ("<i8", (n,)),
+        "originals": None,
+    }
+    if manifest.originals is not None and manifest.n_features is not None:
+        expected["originals"] = np.dtype(manifest.originals).newbyteorder("<").str, (n, manifest.n_features)
+    for name, wanted in expected.items():
+        file = getattr(record, name)
+        if (None if file is None else (file.dtype, file.shape)) != wanted:
+            raise FileFormatError(
+                f"{folder.database} is damaged: the {name} of segment {record.number} are not what its manifest says. "
+                "Restore a copy."
+            )
 
 
 def _snapshot(
@@ -163,7 +181,7 @@ def _segments(
             part = known[number]
             parts[number] = replace(part, live=all_live(part.n_slots))
         else:
-            parts[number] = map_segment(folder, decode(body, SegmentRecord, folder.database), manifest.n_bits)
+            parts[number] = map_segment(folder, decode(body, SegmentRecord, folder.database), manifest)
     for number, chunk, bits in _live_rows(connection, folder):
         if number in parts:
             _set_chunk(parts[number], chunk, bits, folder)
@@ -189,10 +207,14 @@ def _recent(connection: sqlite3.Connection, folder: Folder, manifest: Manifest) 
     rows = connection.execute(_RECENT_NAMED if named else _RECENT_PLAIN).fetchall()
     for first_slot, checksum, *contents in rows:
         check_row("recent", first_slot, contents, checksum, folder.database)
-    keys = np.frombuffer(b"".join([row[2] for row in rows]), "<i8").astype(np.int64)
-    packed = np.frombuffer(b"".join([row[3] for row in rows]), np.uint8).reshape(len(keys), -(-manifest.n_bits // 8))
+    keys = _recent_rows([row[2] for row in rows], "<i8", 1, folder).reshape(-1).astype(np.int64)
+    packed = _recent_rows([row[3] for row in rows], "u1", -(-manifest.n_bits // 8), folder)
     names = Names.of([name for row in rows for name in row[5].decode().split("\0")]) if named else None
-    originals = _recent_originals([row[4] for row in rows], manifest)
+    originals = None
+    if manifest.originals is not None and manifest.n_features is not None:
+        originals = _recent_rows([row[4] for row in rows], manifest.originals, manifest.n_features, folder)
+    if len(packed) != len(keys) or (originals is not None and len(originals) != len(keys)):
+        raise FileFormatError(f"{folder.database} is damaged: recent writes differ in length. Restore a copy.")
     part = Part.in_memory(keys, packed, originals=originals, names=names, n_bits=manifest.n_bits)
     for number, chunk, bits in _live_rows(connection, folder):
         if number == RECENT:
@@ -200,7 +222,9 @@ def _recent(connection: sqlite3.Connection, folder: Folder, manifest: Manifest) 
     return part
 
 
-def _recent_originals(contents: list[bytes], manifest: Manifest) -> NDArray[np.generic] | None:
-    if manifest.originals is None or manifest.n_features is None:
-        return None
-    return np.frombuffer(b"".join(contents), manifest.originals).reshape(-1, manifest.n_features)
+def _recent_rows(contents: list[bytes | None], dtype: str, width: int, folder: Folder) -> NDArray[Any]:
+    """Return the rows of ``width`` values that one column of the table holds."""
+    content = b"".join([part or b"" for part in contents])
+    if len(content) % (np.dtype(dtype).itemsize * width):
+        raise FileFormatError(f"{folder.database} is damaged: recent writes end within a row. Restore a copy.")
+    return np.frombuffer(content, dtype).reshape(-1, width)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 from zlib import crc32
 
 import msgspec
 
+from hammingway.codes import MAX_BITS
+from hammingway.collection.inputs import OriginalType
 from hammingway.errors import FileFormatError
+from hammingway.ids import MAX_ID
 
 __all__ = [
     "FORMAT_VERSION",
@@ -30,6 +33,7 @@ RECENT = -1
 """Number under which the live bits of recent writes are stored, where others have their segment's."""
 
 IdType = Literal["integer", "string"]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
@@ -45,11 +49,11 @@ class FileRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     digests : BLAKE2b of every ``DIGEST_BYTES`` of the file.
     """
 
-    name: str
-    size_bytes: int
-    offset: int
-    dtype: str
-    shape: tuple[int, ...]
+    name: Annotated[str, msgspec.Meta(pattern=r"^\w[\w.-]*$")]
+    size_bytes: _Count
+    offset: _Count
+    dtype: Annotated[str, msgspec.Meta(pattern="^[<|][fiu][1248]$")]
+    shape: Annotated[tuple[_Count, ...], msgspec.Meta(min_length=1)]
     digests: tuple[str, ...]
 
 
@@ -74,10 +78,10 @@ class SegmentRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     planes, keys, originals, names : its files; the latter three only where there are any.
     """
 
-    number: int
-    n_slots: int
-    first_key: int
-    last_key: int
+    number: _Count
+    n_slots: _Count
+    first_key: _Count
+    last_key: _Count
     planes: FileRecord
     keys: FileRecord | None = None
     originals: FileRecord | None = None
@@ -111,20 +115,20 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     format_version: int
-    n_bits: int
+    n_bits: Annotated[int, msgspec.Meta(ge=1, le=MAX_BITS)]
     id_type: IdType
     encoder: str | None
     has_encoder: bool
-    originals: str | None
-    n_features: int | None
-    operation: int = 0
-    next_key: int = 0
-    next_segment: int = 0
-    n_items: int = 0
-    n_named: int = 0
-    n_described: int = 0
-    n_forgotten: int = 0
-    segments: tuple[int, ...] = ()
+    originals: OriginalType | None
+    n_features: Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)] | None
+    operation: _Count = 0
+    next_key: Annotated[int, msgspec.Meta(ge=0)] = 0
+    next_segment: _Count = 0
+    n_items: _Count = 0
+    n_named: _Count = 0
+    n_described: _Count = 0
+    n_forgotten: _Count = 0
+    segments: tuple[_Count, ...] = ()
 
 
 def encode(record: msgspec.Struct) -> str:

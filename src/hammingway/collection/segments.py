@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from math import prod
 from pathlib import Path
 from typing import Any, Self
 
@@ -114,7 +115,7 @@ class MappedArray:
     Raises
     ------
     FileNotFoundError : there is no such file.
-    FileFormatError : the file has another size.
+    FileFormatError : the file has another size, or one that the record contradicts.
     """
 
     def __init__(self, path: Path, record: FileRecord, *, kept: bool = True) -> None:
@@ -122,6 +123,12 @@ class MappedArray:
         if size != record.size_bytes:
             raise FileFormatError(
                 f"{path} is damaged: it has {size} bytes and should have {record.size_bytes}. Restore a copy."
+            )
+        n_bytes = np.dtype(record.dtype).itemsize * prod(record.shape)
+        if record.offset + n_bytes != size or len(record.digests) != -(-size // DIGEST_BYTES):
+            raise FileFormatError(
+                f"{path} is damaged, or what the database says of it: an array of {n_bytes} bytes from byte "
+                f"{record.offset} with {len(record.digests)} digests in {size} bytes. Restore a copy."
             )
         self._path, self._record = path, record
         with path.open("rb") as file:
