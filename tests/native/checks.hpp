@@ -13,6 +13,8 @@ bool best_scores_are_found(Random& random, const hammingway::Kernel& kernel);
 bool probes_find_the_nearest(Random& random, const hammingway::Kernel& kernel);
 bool look_ups_find_what_they_reach(Random& random, const hammingway::Kernel& kernel);
 
+bool cells_give_what_they_hold(Random& random, const hammingway::Kernel& kernel);
+
 bool threads_may_search_at_once(Random& random, const hammingway::Kernel& kernel);
 
 }  // namespace check

@@ -92,4 +92,15 @@ std::vector<Near> ranking(const Database& database, const int8_t* weights, int n
   return all;
 }
 
+bool is_range(const hammingway::Ranges& ranges, size_t q, const std::vector<Near>& truth, int radius) {
+  size_t at = size_t(ranges.offsets[q]);
+  for (const Near& near : truth) {
+    if (near.distance > radius) break;
+    if (at >= ranges.slots.size() || ranges.slots[at] != near.slot || ranges.distances[at] != near.distance)
+      return false;
+    ++at;
+  }
+  return at == size_t(ranges.offsets[q + 1]);
+}
+
 }  // namespace check

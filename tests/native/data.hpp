@@ -92,4 +92,7 @@ bool is_best(const std::vector<Near>& truth, int64_t k, const int64_t* slots, co
   return true;
 }
 
+// Whether the part of query q in `ranges` is what a ranking holds up to a radius.
+bool is_range(const hammingway::Ranges& ranges, size_t q, const std::vector<Near>& truth, int radius);
+
 }  // namespace check

@@ -21,6 +21,7 @@ constexpr Check kChecks[] = {
     {"the best scores are found", check::best_scores_are_found},
     {"probes find the nearest", check::probes_find_the_nearest},
     {"look-ups find what they reach", check::look_ups_find_what_they_reach},
+    {"cells give what they hold", check::cells_give_what_they_hold},
     {"threads may search at once", check::threads_may_search_at_once},
 };
 

@@ -30,17 +30,6 @@ Case random_case(Random& random, const Kernel& kernel) {
   return one;
 }
 
-bool same_ranges(const Ranges& ranges, size_t q, const std::vector<Near>& truth, int radius) {
-  size_t at = size_t(ranges.offsets[q]);
-  for (const Near& near : truth) {
-    if (near.distance > radius) break;
-    if (at >= ranges.slots.size() || ranges.slots[at] != near.slot || ranges.distances[at] != near.distance)
-      return false;
-    ++at;
-  }
-  return at == size_t(ranges.offsets[q + 1]);
-}
-
 }  // namespace
 
 bool rows_come_back(Random& random, const Kernel& kernel) {
@@ -88,7 +77,7 @@ bool nearest_are_found(Random& random, const Kernel& kernel) {
     if (!is_best(truth, one.k, slots.data() + q * k, distances.data() + q * k, one.queries.n_bits + 1,
                  [](int64_t distance) { return int32_t(distance); }))
       return false;
-    if (!same_ranges(ranges, q, truth, radius)) return false;
+    if (!is_range(ranges, q, truth, radius)) return false;
   }
   return ranges.offsets.size() == n_queries + 1;
 }

@@ -1,4 +1,4 @@
-"""Centres of cells: clustering of codes by majority, the k-means of Hamming space."""
+"""Centres of cells: k-means of a sample of the codes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hammingway.indexes.cell_store import CellStore
-from hammingway.indexes.plane_store import PlaneStore
-from hammingway.kernels import LANES, top_k
+from hammingway.kernels import LANES
+from hammingway.progress import row_chunks
 
 __all__ = ["CODES_A_CELL", "sample_rows", "train_centres", "trained_cells", "usual_n_cells"]
 
@@ -18,6 +18,8 @@ CODES_A_CELL = 128
 
 _BLOCKS_A_CELL = 4
 _MOST_ROUNDS = 10
+_ONE = 127
+_SCORES = 1 << 24  # of codes and means, computed at a time
 _BYTES_OF_BITS = 64 << 20
 
 
@@ -48,7 +50,7 @@ def trained_cells(
     sample[~is_own] = packed[rows[~is_own] - n_own]
     if old is not None:
         sample[is_own] = old.live_rows(rows[is_own])
-    centres = train_centres(sample, n_bits, wanted, n_threads=n_threads)
+    centres = train_centres(sample, n_bits, wanted)
     return CellStore(centres, n_bits) if old is None else old.moved(centres, n_threads=n_threads)
 
 
@@ -73,27 +75,29 @@ def sample_rows(n: int, n_cells: int, seed: int) -> NDArray[np.int64]:
     return rng.permutation(drawn)[:n_sampled]
 
 
-def train_centres(packed: NDArray[np.uint8], n_bits: int, n_cells: int, *, n_threads: int | None) -> NDArray[np.uint8]:
+def train_centres(packed: NDArray[np.uint8], n_bits: int, n_cells: int) -> NDArray[np.uint8]:
     """Return centres of the codes, uint8 (at most n_cells, n_bytes): fewer where there are fewer distinct codes.
 
-    Lloyd's iteration in Hamming space: each code goes to its nearest centre (ties: the first), and each
-    bit of a centre becomes that of the majority of its codes (ties: stays). It begins with the first
-    distinct codes, so pass them in random order, and ends when no centre changes, or after ten rounds. A
-    centre without codes moves to the code farthest from its own.
+    Lloyd's k-means of the codes as vectors of -1 and +1, whose means become bits only at the end: majorities
+    in each round would lose what few of a cell's codes have to say. Means are rounded to 127ths, so that
+    every sum is exact and the centres are the same on any number of threads. It begins with the first
+    distinct codes, so pass them in random order, and ends when no mean changes, or after ten rounds. A
+    mean without codes moves to the code farthest from its own (ties: the first).
 
     Parameters
     ----------
     packed : uint8 (n, ceil(n_bits / 8)), n from 1.
     """
-    centres = _first_distinct(packed, n_cells)
+    means = _ONE * _signs(_first_distinct(packed, n_cells), n_bits)
     for _ in range(_MOST_ROUNDS):
-        cells, distances = _assign(centres, packed, n_bits, n_threads)
-        moved = _majorities(packed, cells, centres, n_bits)
-        _fill_empty(moved, packed, cells, distances)
-        if np.array_equal(moved, centres):
+        cells, nearness = _nearest(means, packed, n_bits)
+        moved = _means(packed, cells, means)
+        empty = np.flatnonzero(np.bincount(cells, minlength=len(means)) == 0)
+        moved[empty] = _ONE * _signs(packed[np.argsort(nearness, kind="stable")[: len(empty)]], n_bits)
+        if np.array_equal(moved, means):
             break
-        centres = moved
-    return _first_distinct(centres, n_cells)
+        means = moved
+    return _first_distinct(np.packbits(means > 0, axis=1, bitorder="little"), n_cells)
 
 
 def _first_distinct(packed: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:
@@ -105,38 +109,38 @@ def _first_distinct(packed: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:
     return packed[np.sort(first)[:n]]
 
 
-def _assign(
-    centres: NDArray[np.uint8], packed: NDArray[np.uint8], n_bits: int, n_threads: int | None
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    store = PlaneStore(n_bits)
-    store.append(centres)
-    cells, distances = top_k(store.planes, store.live, packed, 1, n_threads=n_threads)
-    return cells[:, 0], distances[:, 0]
+def _signs(packed: NDArray[np.uint8], n_bits: int) -> NDArray[np.float32]:
+    """Return codes as -1 and +1, float32 (n, n_bits)."""
+    return np.unpackbits(packed, axis=1, count=n_bits, bitorder="little").astype(np.float32) * 2 - 1
 
 
-def _majorities(
-    packed: NDArray[np.uint8], cells: NDArray[np.int64], centres: NDArray[np.uint8], n_bits: int
-) -> NDArray[np.uint8]:
-    """Return the majority of the codes of each cell, bit by bit; the centre's own bit where they are even."""
-    counts = np.bincount(cells, minlength=len(centres))
-    ones = np.zeros((len(centres), n_bits), np.int64)
+def _nearest(
+    means: NDArray[np.float32], packed: NDArray[np.uint8], n_bits: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the cell of each code and how near it is, float32 (n,), the greater the nearer; ties: the first cell."""
+    # |127 x - mean|^2 is a constant minus 254 times what is computed here. Products of signs and whole numbers
+    # up to 127 add up to less than 2^24, exactly in any order.
+    halves = (means.astype(np.float64) ** 2).sum(axis=1) / (2 * _ONE)
+    cells, nearness = np.empty(len(packed), np.int64), np.empty(len(packed), np.float32)
+    for rows in row_chunks(len(packed), max(256, _SCORES // len(means))):
+        scores = _signs(packed[rows], n_bits) @ means.T - halves.astype(np.float32)
+        cells[rows] = scores.argmax(axis=1)
+        nearness[rows] = np.take_along_axis(scores, cells[rows, None], axis=1)[:, 0]
+    return cells, nearness
+
+
+def _means(packed: NDArray[np.uint8], cells: NDArray[np.int64], old: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of each cell's codes in 127ths, rounded; the old one where there is none."""
+    n_cells, n_bits = old.shape
+    counts, ones = np.bincount(cells, minlength=n_cells), np.zeros((n_cells, n_bits), np.int64)
     order = np.argsort(cells, kind="stable")
-    step = max(1, _BYTES_OF_BITS // n_bits)
-    for start in range(0, len(order), step):
-        rows = order[start : start + step]
-        mine = cells[rows]
-        first = np.flatnonzero(np.diff(mine, prepend=-1))
+    for chunk in row_chunks(len(order), max(1, _BYTES_OF_BITS // n_bits)):
+        rows = order[chunk]
+        first = np.flatnonzero(np.diff(cells[rows], prepend=-1))
         bits = np.unpackbits(packed[rows], axis=1, count=n_bits, bitorder="little")
-        ones[mine[first]] += np.add.reduceat(bits, first, axis=0, dtype=np.int64)
-    old = np.unpackbits(centres, axis=1, count=n_bits, bitorder="little")
-    lead = 2 * ones - counts[:, None]
-    return np.packbits(np.where(lead == 0, old, lead > 0).astype(np.bool_), axis=1, bitorder="little")
-
-
-def _fill_empty(
-    centres: NDArray[np.uint8], packed: NDArray[np.uint8], cells: NDArray[np.int64], distances: NDArray[np.int32]
-) -> None:
-    """Move centres without codes, in place, onto the codes farthest from their centres (ties: the first)."""
-    empty = np.flatnonzero(np.bincount(cells, minlength=len(centres)) == 0)
-    if len(empty):
-        centres[empty] = packed[np.argsort(-distances, kind="stable")[: len(empty)]]
+        ones[cells[rows[first]]] += np.add.reduceat(bits, first, axis=0, dtype=np.int64)
+    means = old.copy()
+    filled = counts > 0
+    lead = 2 * ones[filled] - counts[filled, None]
+    means[filled] = np.rint(lead * _ONE / counts[filled, None])
+    return means

@@ -68,10 +68,9 @@ class IVFIndex(Index):
 
     Notes
     -----
-    J. Sivic, A. Zisserman: Video Google, ICCV 2003 (inverted files of cells); the majority as the mean
-    of binary codes: C. Grana et al., A Fast Approach for Integrating ORB Descriptors in the Bag of Words
-    Model, SPIE 2013. Deviations: cells are blocks of bit planes, and queries of a batch that visit one
-    cell scan it together, each under one limit for all its cells.
+    J. Sivic, A. Zisserman: Video Google, ICCV 2003 (inverted files of cells). Deviations: centres are
+    k-means of the codes as -1 and +1, rounded to bits at the end; cells are blocks of bit planes; queries
+    of a batch that visit one cell scan it together, each under one limit for all its cells.
 
     Examples
     --------
