@@ -248,13 +248,17 @@ def test_second_writer_is_refused_and_readers_keep_their_snapshot(tmp_path):
 def test_threads_that_search_see_whole_operations(tmp_path):
     n, codes = 30, Codes.from_bits(np.zeros((30, 8), int))
     names = [f"item {i}" for i in range(n)]
-    with Collection.create(tmp_path / "c", n_bits=8, id_type="string") as collection:
-        collection.add(codes, ids=names, metadata=[{"version": 0}] * n)
+    ones = np.ones((n, 2))
+    with Collection.create(tmp_path / "c", n_bits=8, id_type="string", originals="float16") as collection:
+        collection.add(codes, ids=names, metadata=[{"version": 0}] * n, vectors=ones)
         stop, wrong, done = threading.Event(), [], []
 
         def search():
             while not stop.is_set():
                 found = collection.search(codes[:1], n + 5)
+                again = collection.search(codes[:1], n, rerank=n, vectors=np.ones((1, 2)), metric="euclidean")
+                if again.ids[0].tolist() != names or again.distances.max() > 0:
+                    wrong.append(again)
                 version = collection.get(names).metadata
                 if found.ids[0].tolist() != names + [None] * 5 or len({each["version"] for each in version}) != 1:
                     wrong.append((found.ids, version))
@@ -264,7 +268,7 @@ def test_threads_that_search_see_whole_operations(tmp_path):
         for thread in threads:
             thread.start()
         for version in range(1, 25):
-            collection.upsert(codes, ids=names, metadata=[{"version": version}] * n)
+            collection.upsert(codes, ids=names, metadata=[{"version": version}] * n, vectors=ones)
         stop.set()
         for thread in threads:
             thread.join()

@@ -62,6 +62,7 @@ def kill_after(server, seconds, line, *, once_open):
 def state_of(collection, ids):
     given = ids if collection.id_type == "string" else [int(name) for name in ids]
     items = collection.get(given)
+    assert not given or np.array_equal(items.vectors, scripted.originals_of(items.codes))
     return {
         name: (code.tobytes(), fields["v"])
         for name, code, fields in zip(ids, items.codes.packed, items.metadata, strict=True)
@@ -79,7 +80,7 @@ def check_state(collection, state):
 
 
 def survive(server, path, *, seed, n_kills, id_type):
-    Collection.create(path, n_bits=scripted.N_BITS, id_type=id_type).close()
+    Collection.create(path, n_bits=scripted.N_BITS, id_type=id_type, originals="int8").close()
     rng = np.random.default_rng(seed)
     done = 0
     for i in range(n_kills):

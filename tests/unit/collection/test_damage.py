@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 import shutil
 import sqlite3
@@ -184,3 +186,30 @@ def test_full_disk_is_an_error_that_changes_nothing(tmp_path, room, add):
         assert len(collection) == 200 and collection.verify() == []
         collection.add(codes[200:], ids=np.arange(200, 9000))
         assert collection.search(codes[::100], 1).ids.ravel().tolist() == list(range(0, 9000, 100))
+
+
+@pytest.mark.parametrize("nth", range(7))
+def test_flush_that_fails_is_an_error_that_changes_nothing(tmp_path, monkeypatch, nth):
+    codes = Codes.from_bits(np.random.default_rng(2).integers(0, 2, (400, N_BITS)))
+    names = [f"n{i}" for i in range(400)]
+    Collection.create(tmp_path / "c", n_bits=N_BITS, id_type="string", originals="float32").close()
+    vectors = np.ones((400, 2))
+    with Collection(session.Session(Folder(tmp_path / "c"), read_only=False, limits=SMALL)) as collection:
+        collection.add(codes[:90], ids=names[:90], vectors=vectors[:90])
+        real, calls = os.fsync, []
+
+        def fsync(descriptor):
+            calls.append(descriptor)
+            if len(calls) == nth + 1:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            real(descriptor)
+
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="Input/output error"):
+            patch.setattr(os, "fsync", fsync)
+            collection.add(codes[90:], ids=names[90:], vectors=vectors[90:])
+        assert len(calls) == nth + 1  # planes, originals, four files of names, the folder
+        assert len(collection) == 90 and list((tmp_path / "c" / "segments").iterdir()) == []
+        collection.add(codes[90:], ids=names[90:], vectors=vectors[90:])
+        assert collection.search(codes, 1).distances.max() == 0
+    with Collection.open(tmp_path / "c") as collection:
+        assert len(collection) == 400 and collection.verify() == []
