@@ -36,6 +36,7 @@ __all__ = [
     "TableIndex",
     "__version__",
     "load_hasher",
+    "load_index",
     "rerank",
 ]
 
@@ -64,6 +65,7 @@ _HOMES = {
     "SpectralHash": "hammingway.hashers",
     "SupervisedITQ": "hammingway.hashers",
     "load_hasher": "hammingway.hashers",
+    "load_index": "hammingway.indexes",
     "rerank": "hammingway.indexes",
 }
 

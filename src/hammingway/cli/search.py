@@ -47,9 +47,9 @@ def command(
 ) -> None:
     """Find the nearest codes of each query by Hamming distance.
 
-    DATABASE holds codes or a saved index, QUERIES codes, or vectors if --model is given. The search is
-    exact; equal distances come in the order of ids. Queries of another hasher than the database's are
-    refused.
+    DATABASE holds codes or a saved index of any kind, QUERIES codes, or vectors if --model is given. The
+    search is exact, unless the index is an approximate one (table, ivf), and equal distances come in the
+    order of ids. Queries of another hasher than the database's are refused.
 
     A query gives a line: its number, then id:distance. With --json a line is
     {"query": 0, "ids": [...], "distances": [...]}.

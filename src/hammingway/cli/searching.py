@@ -13,9 +13,9 @@ from hammingway.cli.progress_bar import progress_bar
 from hammingway.cli.result_output import JSON_LINES
 from hammingway.code_files import read_codes
 from hammingway.errors import FileFormatError, InvalidInputError
-from hammingway.indexes import FlatIndex
+from hammingway.indexes import FlatIndex, Index
 from hammingway.indexes.base import check_codes
-from hammingway.indexes.flat_file import KIND as INDEX_KIND
+from hammingway.indexes.loading import INDEX_KINDS
 from hammingway.progress import row_chunks
 from hammingway.storage import read_kind
 
@@ -56,7 +56,7 @@ class Wanted:
         return cls(k=None, radius=radius)
 
 
-def open_database(path: Path, *, n_threads: int | None) -> tuple[FlatIndex, str | None]:
+def open_database(path: Path, *, n_threads: int | None) -> tuple[Index, str | None]:
     """Return the codes or the saved index at ``path`` as an index, and the fingerprint of their encoder if known.
 
     Raises
@@ -67,7 +67,7 @@ def open_database(path: Path, *, n_threads: int | None) -> tuple[FlatIndex, str 
         return _open_database(path, n_threads)
 
 
-def open_queries(path: Path, index: FlatIndex, encoder: str | None, *, model: Path | None, key: str | None) -> Codes:
+def open_queries(path: Path, index: Index, encoder: str | None, *, model: Path | None, key: str | None) -> Codes:
     """Return the queries at ``path``: codes, or vectors encoded by ``model``.
 
     Parameters
@@ -98,7 +98,7 @@ def open_queries(path: Path, index: FlatIndex, encoder: str | None, *, model: Pa
 
 
 def search(
-    index: FlatIndex, queries: Codes, wanted: Wanted, *, progress: Progress | None = None
+    index: Index, queries: Codes, wanted: Wanted, *, progress: Progress | None = None
 ) -> Iterator[Neighbors | Ranges]:
     """Yield the results of ``queries`` a part at a time, in order."""
     for rows in row_chunks(len(queries), queries_a_part(len(index), index.n_bits, wanted), progress):
@@ -116,10 +116,10 @@ def queries_a_part(n: int, n_bits: int, wanted: Wanted) -> int:
     return n_queries
 
 
-def _open_database(path: Path, n_threads: int | None) -> tuple[FlatIndex, str | None]:
+def _open_database(path: Path, n_threads: int | None) -> tuple[Index, str | None]:
     kind = read_kind(path)
-    if kind == INDEX_KIND:
-        return FlatIndex.load(path, n_threads=n_threads), None
+    if kind in INDEX_KINDS:
+        return INDEX_KINDS[kind].load(path, n_threads=n_threads), None
     if kind is None:
         raise FileFormatError(
             f"{path} is neither a file of codes nor a saved index, or it is damaged; write it with 'hammingway encode'."

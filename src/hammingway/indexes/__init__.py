@@ -7,6 +7,7 @@ from hammingway.indexes.certified import Certificate, CertifiedNeighbors, Certif
 from hammingway.indexes.filters import Filter
 from hammingway.indexes.flat import FlatIndex
 from hammingway.indexes.ivf import IVFIndex
+from hammingway.indexes.loading import load_index
 from hammingway.indexes.multi import MultiIndex
 from hammingway.indexes.originals import Originals
 from hammingway.indexes.rerank import Reranked, rerank
@@ -25,5 +26,6 @@ __all__ = [
     "Originals",
     "Reranked",
     "TableIndex",
+    "load_index",
     "rerank",
 ]

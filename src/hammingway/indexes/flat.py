@@ -36,7 +36,7 @@ class FlatIndex(Index):
 
     Memory is ``n_bits / 8`` bytes a code, in blocks of 512 codes, and up to half of that kept free
     once codes were added to a filled index. Ids that count up from 0 take none; ids of your own
-    take 8 to 12 bytes each, and the table that finds them 16 to 32 more. Removal clears a bit;
+    take 8 to 12 bytes each, and the table that finds them 8 to 16 more. Removal clears a bit;
     once removed codes outnumber the others the index is rewritten without them, so removing takes
     constant time a code on average.
 

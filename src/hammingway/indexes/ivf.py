@@ -53,7 +53,7 @@ class IVFIndex(Index):
 
     Memory is ``n_bits / 8 + 8`` bytes a code, and the free part of each cell's last block of 512 codes:
     half a block a cell on average, an eighth at four blocks a cell. Adding to a filled index keeps up to
-    half as much again free; removing codes or naming them takes a table of 16 to 32 bytes a code.
+    half as much again free; removing codes or naming them takes a table of 8 to 16 bytes a code.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from hammingway import FlatIndex
+from hammingway import FlatIndex, IVFIndex, MultiIndex, TableIndex
 from hammingway.code_files import read_codes
 from hammingway.datasets.formats import read_neighbors, read_vectors
 
@@ -32,6 +32,22 @@ def test_neighbours_are_those_of_the_library(run, files, expected, monkeypatch, 
     assert [(line["query"], line["ids"], line["distances"]) for line in parsed(result.stdout)] == [
         (i, ids.tolist(), distances.tolist()) for i, (ids, distances) in enumerate(expected(6))
     ]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [MultiIndex(13), TableIndex(13, bits=range(5), max_probes=4), IVFIndex(13, n_cells=6, n_probe=2)],
+    ids=["multi", "table", "ivf"],
+)
+def test_a_saved_index_of_any_kind_is_searched(run, files, tmp_path, index):
+    index.add(read_codes(files / "itq.codes").codes).save(tmp_path / "index")
+    queries = read_codes(files / "queries.codes").codes
+    found = parsed(run("search", tmp_path / "index", files / "queries.codes", "-k", 4, "--json").stdout)
+    assert [line["ids"] for line in found] == [
+        [number for number in ids.tolist() if number >= 0] for ids in index.search(queries, 4).ids
+    ]
+    near = parsed(run("search", tmp_path / "index", files / "queries.codes", "--radius", 3, "--json").stdout)
+    assert [line["ids"] for line in near] == [ids.tolist() for ids, _ in index.search_radius(queries, 3)]
 
 
 def test_text_is_a_line_a_query_of_id_and_distance(run, files, expected):
