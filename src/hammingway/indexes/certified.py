@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from hammingway.errors import ShapeError
 from hammingway.results import Neighbors, Ranges, Scored
 
-__all__ = ["Certificate", "CertifiedNeighbors", "CertifiedRanges", "CertifiedScored"]
+__all__ = ["Certificate", "CertifiedNeighbors", "CertifiedRanges", "CertifiedScored", "certificate_of_scans"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +42,16 @@ class Certificate:
 
     def __len__(self) -> int:
         return len(self.exact)
+
+
+@lru_cache(maxsize=32)
+def certificate_of_scans(n_queries: int, n_bits: int) -> Certificate:
+    """Return the certificate of answers that a scan gave; its arrays are shared, and read-only."""
+    everything, none = np.ones(n_queries, np.bool_), np.zeros(n_queries, np.int64)
+    certificate = Certificate(everything, np.full(n_queries, n_bits, np.int32), everything, none, none)
+    for array in (everything, certificate.radius, none):
+        array.flags.writeable = False
+    return certificate
 
 
 @dataclass(frozen=True, slots=True, eq=False)

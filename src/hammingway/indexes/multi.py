@@ -13,14 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from hammingway.codes import Codes
 from hammingway.errors import InvalidInputError
 from hammingway.indexes.base import check_codes, check_k, check_radius
-from hammingway.indexes.certified import Certificate, CertifiedNeighbors, CertifiedRanges
+from hammingway.indexes.certified import Certificate, CertifiedNeighbors, CertifiedRanges, certificate_of_scans
 from hammingway.indexes.filters import Where, as_filter
 from hammingway.indexes.flat import FlatIndex
 from hammingway.indexes.row_store import RowStore
 from hammingway.indexes.scan_cost import budget_for
 from hammingway.kernels.layout import count_of, threads_of
 from hammingway.kernels.probing import MAX_KEY_BITS, MAX_SLOTS, Table, Tabled, probing, words_of
-from hammingway.results import Ranges
+from hammingway.results import Neighbors, Ranges
 
 __all__ = ["MultiIndex"]
 
@@ -108,21 +108,21 @@ class MultiIndex(FlatIndex):
         InvalidInputError : k is not a whole number from 1, or where is no filter.
         """
         check_codes(queries, self.n_bits, what="queries")
-        k = check_k(k)
-        where = as_filter(where)
+        # The rest only once tables may pay: few codes are scanned in less time than it takes.
+        costs = budget_for(self._store, len(queries), self.n_threads) if self._tables else None
+        if costs is None:
+            return self._scanned(super().search(queries, k, where=where))
+        k, where = check_k(k), as_filter(where)
         chosen = self._selected(where)
         n_found = min(k, chosen.n)
-        n_threads = threads_of(self.n_threads)
-        costs = budget_for(self._store, len(queries), n_threads) if self._tables and n_found else None
-        if costs is None:
-            found = super().search(queries, k, where=where)
-            return CertifiedNeighbors(found.ids, found.distances, self._certificate_of_scans(len(queries)))
+        if not n_found:
+            return self._scanned(super().search(queries, k, where=where))
         slots, distances, *effort = self._probing.probe_top_k(
             Tabled(self._tables, self._rows.words, chosen.live, self._id_map.keys),
             words_of(queries.packed),
             n_found,
             costs=costs,
-            n_threads=n_threads,
+            n_threads=threads_of(self.n_threads),
         )
         certificate = self._certificate(*effort)
         dear = certificate.by_scan
@@ -150,22 +150,21 @@ class MultiIndex(FlatIndex):
         CodeWidthError : queries of another width.
         InvalidInputError : radius is not a whole number from 0, or where is no filter.
         """
+        where = as_filter(where)
         check_codes(queries, self.n_bits, what="queries")
         radius = min(check_radius(radius), self.n_bits)
-        where = as_filter(where)
         chosen = self._selected(where)
-        n_threads = threads_of(self.n_threads)
-        costs = budget_for(self._store, len(queries), n_threads) if self._tables and chosen.n else None
+        costs = budget_for(self._store, len(queries), self.n_threads) if self._tables and chosen.n else None
         if costs is None:
             found = super().search_radius(queries, radius, where=where)
-            certificate = self._certificate_of_scans(len(queries))
+            certificate = certificate_of_scans(len(queries), self.n_bits)
             return CertifiedRanges(found.ids, found.distances, found.offsets, certificate)
         slots, distances, offsets, *effort = self._probing.probe_within(
             Tabled(self._tables, self._rows.words, chosen.live, self._id_map.keys),
             words_of(queries.packed),
             radius,
             costs=costs,
-            n_threads=n_threads,
+            n_threads=threads_of(self.n_threads),
         )
         certificate = self._certificate(*effort)
         found = Ranges(self._id_map.of(slots), distances, offsets)
@@ -236,9 +235,9 @@ class MultiIndex(FlatIndex):
             np.pad(distances, ((0, 0), (0, n_empty)), constant_values=self.n_bits + 1) if n_empty else distances,
         )
 
-    def _certificate_of_scans(self, n_queries: int) -> Certificate:
-        none = np.zeros(n_queries, np.int64)
-        return self._certificate(np.full(n_queries, -1, np.int32), none, none.copy())
+    def _scanned(self, found: Neighbors) -> CertifiedNeighbors:
+        """Return what a scan found, and that it did."""
+        return CertifiedNeighbors(found.ids, found.distances, certificate_of_scans(len(found), self.n_bits))
 
     def _certificate(
         self, radius: NDArray[np.int32], probes: NDArray[np.int64], candidates: NDArray[np.int64]
