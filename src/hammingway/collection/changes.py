@@ -104,7 +104,7 @@ class Gathered:
         """Return the names of some rows, one after another."""
         owners, slots, lengths = self.owners[chunk], self.slots[chunk], self.name_lengths(chunk)
         text = np.empty(int(lengths.sum()), np.uint8)
-        for owner in np.unique(owners).tolist():
+        for owner in np.flatnonzero(np.bincount(owners)).tolist():
             names = self.sources[owner].names
             if names is not None:
                 mine = owners == owner
@@ -114,7 +114,7 @@ class Gathered:
     def _collect(self, chunk: slice, read: Any) -> NDArray[Any]:
         owners, slots = self.owners[chunk], self.slots[chunk]
         collected: NDArray[Any] | None = None
-        for owner in np.unique(owners):
+        for owner in np.flatnonzero(np.bincount(owners)).tolist():  # many times as fast as unique
             mine = owners == owner
             values = read(self.sources[owner], slots[mine])
             if collected is None:
@@ -322,7 +322,7 @@ class Change:
                 file.write(gathered.name_text(chunk))
             text = file.finish()
         hashes = gathered.name_hashes(rows)
-        slots = np.argsort(hashes, kind="stable")
+        slots = np.argsort(hashes)
         return NamesRecord(
             text=text,
             ends=self._write_array(number, "name-ends", ends.astype(np.uint32 if n_bytes < 1 << 32 else np.uint64)),

@@ -39,8 +39,11 @@ def check_names(ids: object, n: int | None = None) -> list[str]:
     """
     if isinstance(ids, str) or not isinstance(ids, Sequence | np.ndarray):
         raise InvalidInputError(f"ids of this collection are strings; give a list of them. Got {type(ids).__name__}.")
-    names = [str(each) if isinstance(each, np.str_) else each for each in ids]
+    if isinstance(ids, np.ndarray) and ids.ndim != 1:
+        raise ShapeError(f"ids must have shape (n,); got {ids.shape}.")
+    names = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
     if not _all_plain(names):
+        names = [str(each) if isinstance(each, np.str_) else each for each in names]
         for name in names:
             if not is_name(name):
                 raise InvalidInputError(

@@ -191,6 +191,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(tmp_path, attempt, mess
 
 
 NAMES = [["a"], ["a", "a"], ["a", ""], ["a", 3], ["a", "\ud800"], ["a", "\0"], ["a", "x" * 1001], "ab", None]
+NAMES += [np.array("ab"), np.array([["a"], ["b"]]), np.array([1, 2]), np.array(["a", ""]), [b"a", "b"]]
 
 
 @pytest.mark.parametrize("ids", NAMES, ids=lambda ids: repr(ids)[:20])
@@ -199,6 +200,17 @@ def test_string_ids_that_cannot_be_are_refused(tmp_path, ids):
         with pytest.raises(InvalidInputError):
             collection.add(Codes.from_bits(np.eye(8, dtype=int)[:2]), ids=ids)
         assert len(collection) == 0 and collection.verify() == []
+
+
+@pytest.mark.parametrize("ids", [("é", "b"), np.array(["é", "b"]), [np.str_("é"), "b"], np.array(["é", "b"], object)])
+def test_string_ids_come_in_any_sequence(tmp_path, ids):
+    codes = Codes.from_bits(np.eye(8, dtype=int)[:2])
+    with Collection.create(tmp_path / "c", n_bits=8, id_type="string") as collection:
+        assert collection.add(codes, ids=ids).tolist() == ["é", "b"]
+        assert collection.search(codes, 1).ids.tolist() == [["é"], ["b"]] and collection.get(ids).ids.tolist() == [
+            "é",
+            "b",
+        ]
 
 
 @pytest.mark.parametrize(
