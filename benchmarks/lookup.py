@@ -1,4 +1,4 @@
-"""Exact search by tables beside the scan: MultiIndex and FlatIndex on the same codes, interleaved.
+"""Search by tables beside the scan: MultiIndex and FlatIndex on the same codes, interleaved, and TableIndex.
 
 Every answer of both is compared before anything is timed. Queries go one at a time, one thread; each
 is answered by both indexes before the next, in turns, so that a slow moment slows both. Run it with::
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lookup_table import measure_table, table_part
 from scan import cpu_name
 
 from hammingway import Codes, FlatIndex
@@ -138,7 +139,8 @@ def page_part(result: dict[str, Any]) -> str:
         "left to the scan | probes | candidates |\n|---|--:|--:|---|--:|--:|--:|--:|--:|--:|\n"
     )
     table = "\n".join(line_of(record) for record in result["records"])
-    return f"{head}{table}\n\nBytes a code of the scan's index and of MultiIndex: {sizes}.\n"
+    sizes = f"Bytes a code of the scan's index and of MultiIndex: {sizes}."
+    return f"{head}{table}\n\n{sizes}\n\n{table_part(result['plan'], result['table_records'])}"
 
 
 def main() -> None:
@@ -154,6 +156,9 @@ def main() -> None:
         "kernel": info(),
         "plan": plan,
         "records": [record for case in plan["cases"] for record in measure(plan, case)],
+        "table_records": [
+            record for case in plan["table_cases"] for record in measure_table(plan, case, codes_of(plan, case))
+        ],
     }
     (options.out / "lookup.json").write_text(json.dumps(result) + "\n")
     page = options.out / "lookup.md"

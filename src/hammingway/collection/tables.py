@@ -107,10 +107,10 @@ def check_count(table: str, n_found: int, n_rows: int, path: Path) -> None:
         raise FileFormatError(f"{path} is damaged: table {table} has {n_found} of {n_rows} rows. Restore a copy.")
 
 
-def check_row(table: str, key: int, fields: Iterable[object], checksum: object, path: Path) -> None:
+def check_row(table: str, key: object, fields: Iterable[object], checksum: object, path: Path) -> None:
     """Raise FileFormatError unless a row of the database is as it was written."""
     plain = [field for field in fields if field is None or isinstance(field, str | bytes)]
-    if mark(key, *plain) != checksum:
+    if not isinstance(key, int) or mark(key, *plain) != checksum:  # a damaged page may give a key of any type
         raise FileFormatError(
             f"{path} is damaged: row {key} of table {table} does not match its checksum. Restore a copy."
         )

@@ -16,6 +16,7 @@ from hammingway import Codes, Collection, RandomHyperplanes
 from hammingway.collection import session
 from hammingway.collection.database import Folder
 from hammingway.collection.limits import Limits
+from hammingway.collection.tables import check_row
 from hammingway.errors import FileFormatError
 
 N_BITS = 70
@@ -213,3 +214,9 @@ def test_flush_that_fails_is_an_error_that_changes_nothing(tmp_path, monkeypatch
         assert collection.search(codes, 1).distances.max() == 0
     with Collection.open(tmp_path / "c") as collection:
         assert len(collection) == 400 and collection.verify() == []
+
+
+@pytest.mark.parametrize("key", [None, "7", 0.5, b"\0"])
+def test_a_row_whose_key_is_no_number_is_damaged(tmp_path, key):
+    with pytest.raises(FileFormatError, match="does not match its checksum"):
+        check_row("live", key, ("0", b"bits"), 1, tmp_path)
