@@ -103,7 +103,7 @@ struct Place {
 };
 
 // Planes wanted next, fetched a few lines a query: reading them only when their tables are built
-// would stall on memory for as long as a fifth of the scan.
+// would stall on memory, for a tenth of the scan where measured.
 class Ahead {
  public:
   Ahead(const uint64_t* planes, int n_planes, int n_queries)

@@ -24,6 +24,7 @@ PYTHON_PAGES = [
     "docs/howto/keep-a-collection.md",
     "docs/howto/rerank.md",
     "docs/howto/score-asymmetrically.md",
+    "docs/howto/search-part-of-an-index.md",
     "docs/howto/coming-from-faiss.md",
     "docs/howto/scikit-learn.md",
     CODES_PAGE,
