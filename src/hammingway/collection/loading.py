@@ -101,6 +101,7 @@ def map_segment(folder: Folder, record: SegmentRecord, manifest: Manifest) -> Pa
     files = {"planes": mapped(record.planes, kept=True)}
     if record.keys is not None:
         files["keys"] = mapped(record.keys)
+    _check_range(folder, record, files["keys"].array if "keys" in files else None)
     if record.originals is not None:
         files["originals"] = mapped(record.originals)
     name_files = (
@@ -139,6 +140,18 @@ def _check_arrays(folder: Folder, record: SegmentRecord, manifest: Manifest) -> 
                 f"{folder.database} is damaged: the {name} of segment {record.number} are not what its manifest says. "
                 "Restore a copy."
             )
+
+
+def _check_range(folder: Folder, record: SegmentRecord, keys: NDArray[np.int64] | None) -> None:
+    """Raise FileFormatError unless a segment's keys begin and end where its record says."""
+    ends = (record.first_key, record.first_key + record.n_slots - 1)
+    if keys is not None and len(keys):
+        ends = int(keys[0]), int(keys[-1])
+    if ends != (record.first_key, record.last_key):
+        raise FileFormatError(
+            f"{folder.database} or the keys of segment {record.number} are damaged: they are {ends[0]} to {ends[1]}, "
+            f"and {record.first_key} to {record.last_key} are recorded. Restore a copy."
+        )
 
 
 def _snapshot(
