@@ -72,6 +72,8 @@ def test_a_damaged_npy_is_refused_or_read_as_numpy_reads_it(tmp_path, array):
         found = read_or_refuse(read, path)
         if found is not None:
             expected = np.load(path, allow_pickle=False)
+            if expected.dtype == np.bool_:  # a damaged one may hold bytes other than 0 and 1
+                expected = expected.view(np.uint8)
             assert_array_equal(found, expected.reshape(len(expected), -1) if array.ndim == 2 else expected.reshape(-1))
 
     check()
