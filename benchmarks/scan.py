@@ -31,7 +31,7 @@ MARK = "<!-- written by benchmarks/scan.py -->"
 
 # Vector instructions that count and compare 64 planes of one register of codes, and how many a core
 # starts each cycle: 26 full adders and 8 more for the comparison (native/kernel.cpp).
-BOUNDS = {"avx512": (512, 26 * 2 + 8, 2), "avx2": (256, 26 * 5 + 6 * 4 + 4, 3)}
+BOUNDS = {"avx512vbmi": (512, 26 * 2 + 8, 2), "avx512": (512, 26 * 2 + 8, 2), "avx2": (256, 26 * 5 + 6 * 4 + 4, 3)}
 
 
 class Worker:

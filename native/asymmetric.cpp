@@ -7,54 +7,13 @@
 #include "asymmetric_kernel.hpp"
 #include "asymmetric_prepare.hpp"
 #include "extract.hpp"
+#include "nearest.hpp"
 #include "parallel.hpp"
 #include "share.hpp"
 
 namespace hammingway {
 
 namespace {
-
-// The k best of one query. Weighted distances are too many to count in a histogram, so the list
-// grows by a share of k and is then cut back to k, which gives the next limit.
-class Nearest {
- public:
-  Nearest(int64_t k, const int64_t* ids) : k_(k), ids_(ids), cut_at_(size_t(k)) {}
-
-  // Distances at or above this one are of no use; at least 1, as the kernels need.
-  int32_t limit(int32_t greatest) const {
-    return full_ ? std::max(1, distance_of(worst_) + (ids_ ? 1 : 0)) : greatest + 1;
-  }
-  const std::vector<Found>& list() const { return list_; }
-
-  void offer(int32_t distance, int64_t slot) {
-    const Found candidate = found(distance, slot);
-    if (full_ && !less(candidate, worst_)) return;
-    list_.push_back(candidate);
-    if (list_.size() >= cut_at_) cut();
-  }
-
- private:
-  bool less(Found a, Found b) const { return ids_ ? ByKey{ids_}(a, b) : a < b; }
-
-  void cut() {
-    const auto last = list_.begin() + (k_ - 1);
-    if (ids_)
-      std::nth_element(list_.begin(), last, list_.end(), ByKey{ids_});
-    else
-      std::nth_element(list_.begin(), last, list_.end());
-    worst_ = *last;
-    full_ = true;
-    list_.resize(size_t(k_));
-    cut_at_ = size_t(k_ + std::max<int64_t>(8, k_ / 4));
-  }
-
-  int64_t k_;
-  const int64_t* ids_;
-  size_t cut_at_;
-  bool full_ = false;
-  Found worst_ = 0;
-  std::vector<Found> list_;
-};
 
 // What one thread keeps while it scans a tile of queries.
 struct Worker {
@@ -78,31 +37,34 @@ struct Worker {
     scan.context = this;
     scan.on_lanes = [](void* context, const LaneHit& hit) { static_cast<Worker*>(context)->take(hit); };
     scan.on_sums = [](void* context, const Hit& hit) { static_cast<Worker*>(context)->take(hit); };
-    for (int q = 0; q < int(n); ++q) set(q);
+    for (int q = 0; q < int(n); ++q) set(q, weights.greatest(q) + 1);
   }
   uint64_t* words(int q) { return reinterpret_cast<uint64_t*>(bit_limits.get()) + size_t(q) * kBitLimitStride; }
-  int32_t limit(int q) const { return keeps[size_t(q)].limit(prepared->greatest(q)); }
+  int32_t limit(int q, int64_t unordered) const {
+    return keeps[size_t(q)].limit(prepared->greatest(q), unordered);
+  }
 
-  void set(int q) {
+  void set(int q, int32_t limit) {
     if (prepared->tables())
-      table_limits[size_t(q)] = prepared->table_limit(q, limit(q));
+      table_limits[size_t(q)] = prepared->table_limit(q, limit);
     else
-      set_limit(words(q), scan.bits[q].counter_bits, limit(q));
+      set_limit(words(q), scan.bits[q].counter_bits, limit);
   }
 
   void take(const LaneHit& hit) {
-    const int32_t before = limit(hit.query);
     for (int i = 0; i < hit.count; ++i)
       keeps[size_t(hit.query)].offer(hit.distances[i], hit.first_slot + hit.lanes[i]);
-    if (limit(hit.query) != before) set(hit.query);
+    set(hit.query, limit(hit.query, hit.first_slot));  // lanes of a block come in any order
   }
 
   void take(const Hit& hit) {
-    const int32_t before = limit(hit.query);
+    constexpr int64_t kOrdered = std::numeric_limits<int64_t>::max();
+    const int32_t before = limit(hit.query, kOrdered);
     for_each_lane(hit, scan.bits[hit.query].counter_bits, before, [&](int lane, int distance) {
       keeps[size_t(hit.query)].offer(distance, hit.block * kLanes + hit.first_lane + lane);
     });
-    if (limit(hit.query) != before) set(hit.query);
+    const int32_t after = limit(hit.query, kOrdered);
+    if (after != before) set(hit.query, after);
   }
 };
 

@@ -14,9 +14,11 @@ class Nearest {
  public:
   Nearest(int64_t k, const int64_t* ids) : k_(k), ids_(ids), cut_at_(size_t(k)) {}
 
-  // Distances at or above this one are of no use; at least 1, as the kernels need.
-  int32_t limit(int32_t greatest) const {
-    return full_ ? std::max(1, distance_of(worst_) + (ids_ ? 1 : 0)) : greatest + 1;
+  // Distances at or above this one are of no use; at least 1, as the kernels need. Slots come in
+  // increasing order up to `unordered`, so that an equal distance is of use only from there on.
+  int32_t limit(int32_t greatest, int64_t unordered = 0) const {
+    if (!full_) return greatest + 1;
+    return std::max(1, distance_of(worst_) + (ids_ || slot_of(worst_) >= unordered));
   }
   const std::vector<Found>& list() const { return list_; }
 
@@ -39,7 +41,7 @@ class Nearest {
     worst_ = *last;
     full_ = true;
     list_.resize(size_t(k_));
-    cut_at_ = size_t(k_ + std::max<int64_t>(8, k_ / 4));
+    cut_at_ = size_t(k_ + std::max<int64_t>(1, k_ / 8));
   }
 
   int64_t k_;

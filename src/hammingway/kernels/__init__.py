@@ -1,7 +1,7 @@
 """Bit-plane scans: exact Hamming search over codes stored one bit position at a time.
 
 The native module picks the widest instruction set the processor has; the environment variable
-``HAMMINGWAY_SIMD`` (avx512, avx2, baseline, neon or numpy) forces one. See
+``HAMMINGWAY_SIMD`` (avx512vbmi, avx512, avx2, baseline, neon or numpy) forces one. See
 :mod:`hammingway.kernels.layout` for the layout and :class:`hammingway.kernels.backends.Kernels`
 for the functions.
 

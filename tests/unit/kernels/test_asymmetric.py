@@ -135,6 +135,18 @@ def test_when_all_codes_tie_the_smallest_ids_win(native, n_queries):
     np.testing.assert_array_equal(slots, np.broadcast_to(np.arange(k), slots.shape))
 
 
+@pytest.mark.parametrize("n_queries", [1, 3, 12])
+@pytest.mark.parametrize("n_bits", [6, 64, 333])
+def test_among_equal_scores_in_one_block_the_smallest_slots_win(native, n_bits, n_queries):
+    for seed in range(6):
+        rng = np.random.default_rng([seed, n_bits])
+        planes, live, _ = make_database(rng, 2000, n_bits, n_flips=4)
+        weights = make_weights(rng, n_queries, n_bits, 2)
+        for k in (1, 10, 37):
+            expected = numpy_twin.top_k_asymmetric(planes, live, weights, k)
+            assert_same(native.top_k_asymmetric(planes, live, weights, k, n_threads=1), expected)
+
+
 @pytest.mark.parametrize("n_queries", [1, 12])
 def test_the_widest_codes_and_the_greatest_weights_do_not_overflow(native, n_queries):
     rng = np.random.default_rng(3)
