@@ -16,6 +16,7 @@ from hammingway.datasets.cifar10 import CIFAR10
 from hammingway.datasets.formats import read_labels, read_neighbors, read_vectors, write_neighbors, write_vectors
 from hammingway.datasets.idx import read_idx
 from hammingway.datasets.mnist import MNIST
+from hammingway.errors import FileFormatError
 
 pytestmark = [pytest.mark.timeout(7200 if SLOW else 120)]
 
@@ -179,3 +180,12 @@ def test_a_damaged_data_set_is_refused_or_keeps_its_form(tmp_path, data_set, nam
             assert 0 <= pool.n_train <= len(pool.labels)
 
     check()
+
+
+@pytest.mark.parametrize("length", range(12))
+def test_a_tar_cut_in_its_first_bytes_is_refused(tmp_path, length):
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    write_batches(path)
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(FileFormatError, match="cifar-10-binary"):
+        CIFAR10.read_local(path, None)
