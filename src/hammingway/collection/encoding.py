@@ -81,7 +81,7 @@ class Encoding:
                 "query_bits ranks by the scores that the stored encoder gives query vectors: hand over vectors, to a "
                 "collection that was created with encoder=hasher."
             )
-        return self.hasher.project(queries)
+        return self.hasher.project_queries(queries)
 
     def originals(self, vectors: ArrayLike | None, shape: tuple[int, int | None]) -> NDArray[Any] | None:
         """Return vectors to keep, (n, n_features or None for any), or None where none are kept."""

@@ -154,7 +154,7 @@ class FlatIndex(Index):
 
         Parameters
         ----------
-        scores : real (n_queries, n_bits), ``hasher.project(queries)``; finite.
+        scores : real (n_queries, n_bits), ``hasher.project_queries(queries)``; finite.
         k : results a query, from 1; where the index holds fewer, id -1 at minus infinity fills up.
         query_bits : 4 or 8, the bits a score is rounded to. Four are faster and rank a little worse.
         prefix_bits : score the first ``prefix_bits`` bits of the codes only, at the price of codes that
