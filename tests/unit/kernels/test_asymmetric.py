@@ -158,6 +158,21 @@ def test_the_widest_codes_and_the_greatest_weights_do_not_overflow(native, n_que
     assert_same(native.top_k_asymmetric(planes, live, weights, 600, n_threads=1), expected)
 
 
+@pytest.mark.parametrize("total", [65534, 65535, 65536])
+def test_the_worst_code_is_found_where_sums_fill_sixteen_bits(native, total):
+    weights = np.full((1, 4096), total // 4096, np.int8)
+    weights[0, 0] = 127
+    excess = int(weights.sum()) - total
+    weights[0, 1 : 1 + abs(excess)] -= np.int8(np.sign(excess))
+    assert weights.sum() == total
+    planes, live = np.zeros((1, 4096, 8), np.uint64), np.zeros((1, 8), np.uint64)
+    opposite_and_equal = np.array([[0] * 512, [255] * 512], np.uint8)
+    numpy_twin.write_rows(planes, live, opposite_and_equal, 0)
+    slots, scores = native.top_k_asymmetric(planes, live, weights, 2, n_threads=1)
+    assert slots.tolist() == [[1, 0]]
+    assert scores.tolist() == [[total, -total]]
+
+
 def test_equal_ids_fall_back_to_the_slot(native):
     rng = np.random.default_rng(2)
     planes, live, _ = make_database(rng, 1500, 12, n_flips=1)
