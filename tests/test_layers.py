@@ -22,7 +22,7 @@ LAYERS = {
     "reports": 4,
     "cli": 5,  # the last to speak: it prints reports, and nobody imports it
 }
-BENCH_MAY = ("hashers.base", "indexes.base", "indexes.flat", "metrics", "datasets")
+BENCH_MAY = ("hashers.base", "indexes.base", "indexes.flat", "indexes.rerank", "metrics", "datasets")
 HOMES = {
     "sklearn": {"hashers", "datasets", "testing", "neighbors"},
     "scipy": {"hashers", "neighbors"},
