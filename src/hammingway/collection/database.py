@@ -46,7 +46,7 @@ class Folder:
     """The paths inside the directory of a collection."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()  # a program may change its folder while a collection is open
         self.database = self.path / "collection.db"
         self.segments = self.path / "segments"
         self.encoder = self.path / "encoder.hasher"
@@ -79,6 +79,7 @@ class Database:
         self._folder, self.read_only = folder, read_only
         self.lock = RLock()
         self._idle: list[sqlite3.Connection] = []
+        self._closed = False
         self._counter = -1 if read_only else _take_lock(folder)
         try:
             with system_errors(folder.database):
@@ -147,10 +148,15 @@ class Database:
                 yield connection
             finally:
                 connection.execute("ROLLBACK")
-                self._idle.append(connection)
+                with self.lock:
+                    if self._closed:
+                        connection.close()
+                    else:
+                        self._idle.append(connection)
 
     def begin_reading(self) -> sqlite3.Connection | None:
         """Begin to read the present state beside the writer; None where the database itself holds a state."""
+        self.check_open()
         if self.read_only:
             return None
         with system_errors(self.path):
@@ -158,6 +164,11 @@ class Database:
             connection.execute("BEGIN")
             connection.execute("SELECT 1 FROM manifest").fetchone()  # SQLite begins to read at the first query
             return connection
+
+    def check_open(self) -> None:
+        """Raise InvalidInputError once this is closed."""
+        if self._closed:
+            raise InvalidInputError(f"{self._folder.path} is closed; open the collection again.")
 
     def renew(self) -> None:
         """Hold the newest state instead."""
@@ -187,6 +198,7 @@ class Database:
     def close(self) -> None:
         """Close all connections and release the writer's lock."""
         with self.lock:
+            self._closed = True
             for connection in (*self._idle, self.main):
                 connection.close()
             self._idle.clear()

@@ -78,13 +78,15 @@ class Session:
     def refresh(self) -> None:
         """Move a read-only session to the newest state."""
         with self.database.lock:
+            self.database.check_open()
             if self.database.read_only:
                 known = {part.record.number: part for part in self.snapshot.segments if part.record is not None}
                 self.database.renew()
                 self.snapshot = load_snapshot(self.database, self.folder, known=known)
 
     def check_writable(self) -> None:
-        """Raise InvalidInputError where the collection was opened only to read."""
+        """Raise InvalidInputError where the collection was opened only to read, or is closed."""
+        self.database.check_open()
         if self.database.read_only:
             raise InvalidInputError(f"{self.folder.path} was opened with read_only=True; open it to write.")
 
