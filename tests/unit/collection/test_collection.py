@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -402,3 +403,69 @@ def test_search_is_the_same_on_any_number_of_threads(tmp_path, n_bits):
     with Collection.open(tmp_path / "c", n_threads=3) as three:
         together = three.search(codes[:9], 70)
     assert np.array_equal(alone.ids, together.ids) and np.array_equal(alone.distances, together.distances)
+
+
+def nested(depth):
+    return {"a": nested(depth - 1)} if depth > 1 else {}
+
+
+def test_metadata_nest_as_deep_as_json_is_read_everywhere(tmp_path):
+    with Collection.create(tmp_path / "c", n_bits=8) as collection:
+        code = Codes.from_bits(np.zeros((1, 8), int))
+        wide = {"list": [[], {}] * 300}
+        collection.add(code, metadata=[nested(256)])
+        collection.add(code, metadata=[wide])
+        for fields in (nested(257), {"a": json.loads("[" * 256 + "]" * 256)}, nested(900)):
+            with pytest.raises(InvalidInputError, match=r"256 levels deep; got fields \['a'\]"):
+                collection.add(code, metadata=[fields])
+        assert collection.get([0, 1]).metadata == [nested(256), wide]
+        assert collection.search(code, 3, where={"list": {"$exists": True}}).ids.tolist() == [[1, -1, -1]]
+
+
+def test_metadata_that_cannot_be_printed_are_refused_all_the_same(tmp_path):
+    deep = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+    with Collection.create(tmp_path / "c", n_bits=8) as collection:
+        for fields in (deep, {"a": 10**5000}):
+            with pytest.raises(InvalidInputError, match=r"must be JSON.*got fields"):
+                collection.add(Codes.from_bits(np.zeros((1, 8), int)), metadata=[fields])
+        assert len(collection) == 0
+
+
+def test_collection_stays_where_it_is_when_the_program_changes_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    codes = Codes.from_bits(np.zeros((20_000, 8), int))
+    with Collection.create("c", n_bits=8) as collection:
+        monkeypatch.chdir("elsewhere")
+        collection.add(codes)
+        assert collection.search(codes[:1], 1).ids.tolist() == [[0]]
+        collection.delete([0])
+        collection.compact()
+        assert collection.verify() == []
+    assert not any(Path().iterdir())
+    with Collection.open(tmp_path / "c") as collection:
+        assert len(collection) == 19_999
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_closed_collection_says_so(tmp_path, read_only):
+    codes = Codes.from_bits(np.zeros((2, 8), int))
+    with Collection.create(tmp_path / "c", n_bits=8) as collection:
+        collection.add(codes)
+    collection = Collection.open(tmp_path / "c", read_only=read_only)
+    collection.close()
+    collection.close()
+    for use in (
+        lambda: collection.search(codes, 1),
+        lambda: collection.search_radius(codes, 1),
+        lambda: collection.get([0]),
+        lambda: collection.add(codes),
+        lambda: collection.delete([0]),
+        collection.compact,
+        collection.refresh,
+        collection.verify,
+    ):
+        with pytest.raises(InvalidInputError, match="is closed; open the collection again"):
+            use()
