@@ -90,7 +90,7 @@ class Question:
         snapshot : which has the originals.
         parts : those of the snapshot, or what a filter leaves of them.
         """
-        n_wanted = self.k if self.depth is None else self.depth
+        n_wanted = self.k if self.depth is None else max(self.k, min(self.depth, snapshot.manifest.n_items))
         if self.codes is not None:
             keys, distances = nearest(parts, self.codes, n_wanted, n_bits=snapshot.manifest.n_bits, n_threads=n_threads)
             found: Neighbors | Scored = Neighbors(keys, distances)

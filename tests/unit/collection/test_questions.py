@@ -203,3 +203,15 @@ def test_damaged_originals_are_named_before_they_rank(tmp_path):
         assert collection.search(QUERIES[:1], 1).ids.tolist() == [[0]]
         with pytest.raises(FileFormatError, match=rf"{file.name} is damaged"):
             collection.search(QUERIES[:1], 1, rerank=2)
+
+
+@pytest.mark.parametrize("query_bits", [None, 8])
+def test_more_candidates_than_items_take_no_more_room(tmp_path, query_bits):
+    hasher = RandomHyperplanes(8, random_state=0).fit(QUERIES)
+    collection, rows = grown(tmp_path / "c", hasher, id_type="integer")
+    with collection:
+        all_items = collection.search(QUERIES, 5, rerank=len(rows), query_bits=query_bits)
+        found = collection.search(QUERIES, 5, rerank=1 << 62, query_bits=query_bits)
+        assert np.array_equal(found.ids, all_items.ids) and np.array_equal(found.distances, all_items.distances)
+        wide = collection.search(QUERIES, len(rows) + 3, rerank=1 << 62, query_bits=query_bits)
+        assert np.all(wide.ids[:, len(rows) :] == -1) and np.all(wide.ids[:, : len(rows)] >= 0)
