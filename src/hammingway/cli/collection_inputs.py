@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+_MAX_DIGITS = 19  # of 2**63; Python itself refuses to read thousands
 COLLECTION = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -96,8 +97,9 @@ def _typed_ids(listed: list[Any], id_type: str) -> list[Any]:
     if id_type == "string":
         return listed
     for each in listed:
-        if not each.strip().isascii() or not each.strip().isdigit():
-            raise InvalidInputError(f"ids of this collection are whole numbers from 0; got {each!r}.")
+        digits = each.strip().lstrip("0") or "0"
+        if not digits.isascii() or not digits.isdigit() or len(digits) > _MAX_DIGITS or int(digits) >= 1 << 63:
+            raise InvalidInputError(f"ids of this collection are whole numbers from 0, below 2**63; got {each[:80]!r}.")
     return [int(each) for each in listed]
 
 
