@@ -28,6 +28,8 @@ __all__ = [
 Find = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 """Gives the slot of each id's code, -1 where there is none."""
 
+_MOST_RESULTS = 2**40  # a query; beyond, NumPy says of arrays what it should say of k
+
 
 class Index(ABC):
     """Codes under ids, searched by Hamming distance; results are sorted by (distance, id).
@@ -150,8 +152,11 @@ def check_known_ids(ids: NDArray[np.int64], find: Find, n_codes: int) -> NDArray
 
 
 def check_k(k: object) -> int:
-    """Return ``k`` as an int, or raise InvalidInputError unless it is a whole number from 1."""
-    return _check_whole_number(k, "k", least=1)
+    """Return ``k`` as an int, or raise InvalidInputError unless it is a whole number from 1 to 2^40."""
+    count = _check_whole_number(k, "k", least=1)
+    if count > _MOST_RESULTS:
+        raise InvalidInputError(f"k must be at most 2^40, as all k places are filled; got {k!r}. Ask for fewer.")
+    return count
 
 
 def check_radius(radius: object) -> int:

@@ -186,6 +186,12 @@ def test_unusable_k_radius_and_threads_are_refused(value):
             FlatIndex(8, n_threads=value)
 
 
+@pytest.mark.parametrize("k", [2**40 + 1, 2**62, 10**30])
+def test_more_results_than_any_memory_holds_are_refused(k):
+    with pytest.raises(InvalidInputError, match=rf"at most 2\^40.*got {k}"):
+        FlatIndex(8).add(random_codes(3, 8)).search(random_codes(1, 8), k)
+
+
 def test_numpy_integers_serve_as_k_and_radius():
     index, queries = FlatIndex(8).add(random_codes(3, 8)), random_codes(1, 8)
     assert index.search(queries, np.int32(2)).ids.shape == (1, 2)
