@@ -18,7 +18,7 @@ int bits_for(int64_t count) {
 }  // namespace
 
 Table::Table(const Rows& rows, const std::vector<int>& bits, int64_t first, int64_t last)
-    : key_bits_(int(bits.size())), last_(last), mask_(size_t(rows.n_words), 0) {
+    : key_bits_(int(bits.size())), last_(last) {
   if (bits.empty() || bits.size() > 64 || first < 0 || first > last || last > rows.count || last > UINT32_MAX)
     throw std::invalid_argument("a table takes 1 to 64 key bits and slots of the rows, up to 2^32 - 1");
   for (const int bit : bits)
@@ -55,7 +55,6 @@ void Table::split_into_runs(const std::vector<int>& bits) {
     while (end < bits.size() && bits[end] == bits[end - 1] + 1 && bits[end] % 64) ++end;
     const uint64_t mask = end - i == 64 ? ~uint64_t(0) : (uint64_t(1) << (end - i)) - 1;
     runs_.push_back({bits[i] / 64, bits[i] % 64, int(i), mask});
-    mask_[size_t(bits[i] / 64)] |= mask << (bits[i] % 64);
     i = end;
   }
 }

@@ -38,7 +38,6 @@ class Table {
   int key_bits() const { return key_bits_; }
   int64_t last() const { return last_; }
   int64_t size_bytes() const;
-  const std::vector<uint64_t>& mask() const { return mask_; }  // of the key's bits, (n_words)
 
   uint64_t key_of(const uint64_t* row) const {
     uint64_t key = 0;
@@ -70,7 +69,6 @@ class Table {
   int place_bits_;
   int64_t last_;
   std::vector<Run> runs_;
-  std::vector<uint64_t> mask_;
   std::vector<uint32_t> offsets_;  // (2^place_bits + 1)
   std::vector<uint32_t> slots_;    // by (place, key, slot)
   std::vector<uint64_t> keys_;     // of slots_; none where direct_

@@ -14,10 +14,11 @@ from hammingway.codes import Codes
 from hammingway.errors import InvalidInputError
 from hammingway.indexes.base import check_codes, check_k, check_radius
 from hammingway.indexes.certified import Certificate, CertifiedNeighbors, CertifiedRanges, certificate_of_scans
-from hammingway.indexes.filters import Where, as_filter
+from hammingway.indexes.filters import Selected, Where, as_filter
 from hammingway.indexes.flat import FlatIndex
 from hammingway.indexes.row_store import RowStore
 from hammingway.indexes.scan_cost import budget_for
+from hammingway.kernels import top_k
 from hammingway.kernels.layout import count_of, threads_of
 from hammingway.kernels.probing import MAX_KEY_BITS, MAX_SLOTS, Table, Tabled, probing, words_of
 from hammingway.results import Neighbors, Ranges
@@ -128,12 +129,10 @@ class MultiIndex(FlatIndex):
         dear = certificate.by_scan
         n_dear = np.count_nonzero(dear)
         if n_dear == len(queries):
-            found = super().search(queries, k, where=where)
-            return CertifiedNeighbors(found.ids, found.distances, certificate)
+            slots, distances = self._scan(queries, n_found, chosen)
+        elif n_dear:
+            slots[dear], distances[dear] = self._scan(queries[dear], n_found, chosen)
         ids, padded = self._padded(self._id_map.of(slots), distances, k)
-        if n_dear:
-            found = super().search(queries[dear], k, where=where)
-            ids[dear], padded[dear] = found.ids, found.distances
         return CertifiedNeighbors(ids, padded, certificate)
 
     def search_radius(self, queries: Codes, radius: int, *, where: Where = None) -> CertifiedRanges:
@@ -235,6 +234,11 @@ class MultiIndex(FlatIndex):
             np.pad(distances, ((0, 0), (0, n_empty)), constant_values=self.n_bits + 1) if n_empty else distances,
         )
 
+    def _scan(self, queries: Codes, k: int, chosen: Selected) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Return the slots and distances of the ``k`` nearest of at least as many; what a search checks was checked."""
+        keys = self._id_map.keys
+        return top_k(self._store.planes, chosen.live, queries.packed, k, ids=keys, n_threads=self.n_threads)
+
     def _scanned(self, found: Neighbors) -> CertifiedNeighbors:
         """Return what a scan found, and that it did."""
         return CertifiedNeighbors(found.ids, found.distances, certificate_of_scans(len(found), self.n_bits))
@@ -243,6 +247,9 @@ class MultiIndex(FlatIndex):
         self, radius: NDArray[np.int32], probes: NDArray[np.int64], candidates: NDArray[np.int64]
     ) -> Certificate:
         by_scan = radius < 0
+        if by_scan.all():
+            scans = certificate_of_scans(len(radius), self.n_bits)
+            return Certificate(scans.exact, scans.radius, scans.by_scan, probes, candidates)
         np.copyto(radius, self.n_bits, where=by_scan)
         return Certificate(np.ones(len(radius), np.bool_), radius, by_scan, probes, candidates)
 
