@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hammingway.codes import Codes
+from hammingway.errors import InvalidInputError
 from hammingway.ids import check_ids, distinct, is_id
 from hammingway.indexes import flat_file
 from hammingway.indexes.base import (
@@ -21,11 +22,12 @@ from hammingway.indexes.base import (
     check_new_ids,
     check_radius,
 )
+from hammingway.indexes.bias_store import BiasStore, check_bias
 from hammingway.indexes.filters import Selected, Where, as_filter
 from hammingway.indexes.id_map import IdMap
 from hammingway.indexes.plane_store import PlaneStore
 from hammingway.indexes.query_weights import check_prefix, check_scores, quantize_scores
-from hammingway.kernels import LANES, top_k, top_k_asymmetric, within
+from hammingway.kernels import LANES, top_k, top_k_asymmetric, top_k_biased, within
 from hammingway.results import Neighbors, Ranges, Scored
 
 __all__ = ["FlatIndex"]
@@ -64,6 +66,7 @@ class FlatIndex(Index):
         self.n_threads = check_n_threads(n_threads)
         self._store = PlaneStore(self.n_bits)
         self._id_map = IdMap()
+        self._biases: BiasStore | None = None
 
     def __len__(self) -> int:
         return self._store.n_live
@@ -80,9 +83,15 @@ class FlatIndex(Index):
     @property
     def size_bytes(self) -> int:
         """Bytes the index holds in memory, room to grow and removed codes included."""
-        return self._store.size_bytes + self._id_map.size_bytes
+        biases = 0 if self._biases is None else self._biases.size_bytes
+        return self._store.size_bytes + self._id_map.size_bytes + biases
 
-    def add(self, codes: Codes, ids: ArrayLike | None = None) -> Self:
+    @property
+    def has_bias(self) -> bool:
+        """Whether the codes of the index have a bias."""
+        return self._biases is not None
+
+    def add(self, codes: Codes, ids: ArrayLike | None = None, *, bias: ArrayLike | None = None) -> Self:
         """Add ``codes`` and return the index.
 
         Parameters
@@ -90,20 +99,24 @@ class FlatIndex(Index):
         codes : n codes of the index's width.
         ids : integers (n,) from 0 to 2^63 - 1, distinct and not in the index; without them, the
             numbers after the largest id that was ever given, from 0.
+        bias : real (n,), finite as float32: what :meth:`search_asymmetric` adds to the score of each code, in
+            the unit of the scores. All codes of an index have one, or none.
 
         Raises
         ------
         CodeWidthError : codes of another width.
-        ShapeError : not one id a code.
-        InvalidInputError : an id that is negative, given twice, or in the index already.
+        ShapeError : not one id a code, or not one bias.
+        InvalidInputError : an id that is negative, given twice, or in the index already; a bias that is not
+            finite, or given where the codes in the index have none, or left out where they have one.
             After any of these, as after Ctrl-C, nothing was added.
         """
         check_codes(codes, self.n_bits)
         named = None if ids is None else check_new_ids(ids, len(codes), self._slots)
+        given = self._checked_bias(bias, len(codes))
         if len(codes):
             undo = self._undo()
             try:
-                self._append(codes, named)
+                self._append(codes, named, given)
             except BaseException:  # no memory, or Ctrl-C, which is raised once the kernel is done
                 undo()
                 raise
@@ -148,7 +161,9 @@ class FlatIndex(Index):
         """Return the ``k`` codes that agree best with each query's scores, sorted by (-score, id).
 
         A code read as -1 and +1 is scored by its inner product with the query's scores, so that a
-        bit the query is sure of counts more than one it is not. The scores are first rounded to
+        bit the query is sure of counts more than one it is not. A bias that the codes were added with is
+        added: results are then sorted by (-(score + bias), id), and ``scores`` are these sums, product
+        and sum of float64 rounded once each; the bias is not scaled. The scores are first rounded to
         integers, see :func:`hammingway.indexes.query_weights.quantize_scores`; sums and order are
         then exact. Weights of the bits are weights of the scores: pass ``scores * weights``.
 
@@ -182,10 +197,20 @@ class FlatIndex(Index):
         chosen = self._selected(where)
         n_found = min(k, chosen.n)
         if n_found and len(weights):
-            planes, keys = self._store.planes, self._id_map.keys
-            slots, sums = top_k_asymmetric(planes, chosen.live, weights, n_found, ids=keys, n_threads=self.n_threads)
-            ids[:, :n_found], similarities[:, :n_found] = self._id_map.of(slots), sums * units[:, None]
+            slots, similarities[:, :n_found] = self._best(chosen, weights, units, n_found)
+            ids[:, :n_found] = self._id_map.of(slots)
         return Scored(ids, similarities)
+
+    def _best(
+        self, chosen: Selected, weights: NDArray[np.int8], units: NDArray[np.float64], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the slots of the ``k`` greatest scores, and the scores in units, biases added."""
+        planes, keys = self._store.planes, self._id_map.keys
+        if self._biases is None:
+            slots, sums = top_k_asymmetric(planes, chosen.live, weights, k, ids=keys, n_threads=self.n_threads)
+            return slots, sums * units[:, None]
+        biases = self._biases.beside(units, len(planes))
+        return top_k_biased(planes, chosen.live, weights, k, biases=biases, ids=keys, n_threads=self.n_threads)
 
     def search_radius(self, queries: Codes, radius: int, *, where: Where = None) -> Ranges:
         """Return all codes within ``radius`` bits of each query, that distance included, sorted by (distance, id).
@@ -242,9 +267,10 @@ class FlatIndex(Index):
         """Write the index to ``path``, whole or not at all; removed codes are left out."""
         slots = self._store.live_slots()
         if len(slots) == self._store.n_slots:
-            flat_file.write(path, self._store, self._id_map)
+            store, id_map = self._store, self._id_map
         else:
-            flat_file.write(path, self._store.compacted(slots), self._id_map.compacted(slots))
+            store, id_map = self._store.compacted(slots), self._id_map.compacted(slots)
+        flat_file.write(path, store, id_map, bias=self._bias_of(slots))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> Self:
@@ -255,30 +281,48 @@ class FlatIndex(Index):
         FileNotFoundError : there is no such file.
         FileFormatError : the file is damaged, of another kind or of a newer version.
         """
-        store, id_map = flat_file.read(path)
+        store, id_map, bias = flat_file.read(path)
         index = cls(store.n_bits, n_threads=n_threads)
         index._store, index._id_map = store, id_map
+        index._biases = None if bias is None else BiasStore.of_all(bias)
         return index
 
     def _undo(self) -> Callable[[], None]:
         """Return what puts the index back to how it is now, however far an append came."""
-        n_slots, id_map = self._store.n_slots, self._id_map.before_append()
+        n_slots, id_map, biases = self._store.n_slots, self._id_map.before_append(), self._biases
 
         def undo() -> None:
             self._store.truncate(n_slots)
-            self._id_map = id_map
+            self._id_map, self._biases = id_map, biases  # the next codes' biases overwrite what was put there
 
         return undo
 
-    def _append(self, codes: Codes, named: NDArray[np.int64] | None) -> None:
+    def _checked_bias(self, bias: ArrayLike | None, n_codes: int) -> NDArray[np.float32] | None:
+        """Return ``bias`` as float32, or raise unless it fits the codes and those in the index."""
+        given = None if bias is None else check_bias(bias, n_codes)
+        if n_codes and len(self) and (given is None) != (self._biases is None):
+            have, came = ("none", "a bias") if self._biases is None else ("a bias", "none")
+            raise InvalidInputError(
+                f"all codes of an index have a bias or none; those in it have {have} and these came with {came}. "
+                "Build a new index to change that."
+            )
+        return given
+
+    def _append(self, codes: Codes, named: NDArray[np.int64] | None, bias: NDArray[np.float32] | None) -> None:
         if named is None:
             self._id_map.check_room(len(codes))
         elif self._id_map.continues(named):
             named = None
         elif self._id_map.stored is None:
             self._id_map.begin_storing(self._store.live_slots())
+        first_slot = self._store.n_slots
         self._store.append(codes.packed)
         self._id_map.append(len(codes), named)
+        if bias is None:
+            self._biases = None  # codes with one are gone
+        else:
+            self._biases = self._biases or BiasStore()
+            self._biases.put(bias, first_slot)
 
     def _selected(self, where: Where) -> Selected:
         """Return the codes that a search may find."""
@@ -287,10 +331,16 @@ class FlatIndex(Index):
             return Selected(self._store.live, len(self))
         return chosen.of(self._store, self._id_map)
 
+    def _bias_of(self, slots: NDArray[np.int64]) -> NDArray[np.float32] | None:
+        """Return the biases of ``slots``, float32 (len(slots),); None where the codes have none."""
+        return None if self._biases is None else self._biases.of(slots)
+
     def _compact(self) -> None:
         """Give back the memory of removed codes."""
         slots = self._store.live_slots()
+        biases = self._biases and self._biases.compacted(slots)
         self._store, self._id_map = self._store.compacted(slots), self._id_map.compacted(slots)
+        self._biases = biases
 
     def _slots(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the slot of each id's code; -1 where the index has none."""

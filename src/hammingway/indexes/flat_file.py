@@ -30,16 +30,19 @@ def write(
     *,
     kind: str = KIND,
     more: Mapping[str, Any] | None = None,
+    bias: NDArray[np.float32] | None = None,
 ) -> None:
-    """Write a store without dead slots, and its ids unless they count up from 0; ``more`` joins the header."""
+    """Write a store without dead slots, its ids unless they count up from 0, biases; ``more`` joins the header."""
     arrays: dict[str, NDArray[Any]] = {"planes": store.planes}
     if id_map.stored is not None:
         arrays["ids"] = id_map.stored
+    if bias is not None:
+        arrays["bias"] = bias
     header = {"n_bits": store.n_bits, "n_codes": store.n_slots, "next_id": id_map.next_id, "lanes": LANES}
     write_arrays(path, arrays, kind=kind, header=header | dict(more or {}))
 
 
-def read(path: str | os.PathLike[str]) -> tuple[PlaneStore, IdMap]:
+def read(path: str | os.PathLike[str]) -> tuple[PlaneStore, IdMap, NDArray[np.float32] | None]:
     """Return what :func:`write` wrote, every number of the header held against the arrays.
 
     Raises
@@ -47,11 +50,12 @@ def read(path: str | os.PathLike[str]) -> tuple[PlaneStore, IdMap]:
     FileNotFoundError : there is no such file.
     FileFormatError : not such a file, or its parts contradict each other.
     """
-    store, id_map, _ = read_with_header(path, kind=KIND)
-    return store, id_map
+    return read_with_header(path, kind=KIND)[:3]
 
 
-def read_with_header(path: str | os.PathLike[str], *, kind: str) -> tuple[PlaneStore, IdMap, dict[str, Any]]:
+def read_with_header(
+    path: str | os.PathLike[str], *, kind: str
+) -> tuple[PlaneStore, IdMap, NDArray[np.float32] | None, dict[str, Any]]:
     """Return what :func:`write` wrote as ``kind``, and the header, of which only its own part is checked.
 
     Raises
@@ -61,9 +65,23 @@ def read_with_header(path: str | os.PathLike[str], *, kind: str) -> tuple[PlaneS
     arrays, header = read_arrays(path, kind=kind)
     n_codes = check_header(header, path)
     planes = check_planes(arrays, -(-n_codes // LANES), header, path)
-    ids = check_ids(arrays, header, path)
+    ids, bias = check_ids(arrays, header, path), _check_bias(arrays, header, path)
     store = PlaneStore.from_arrays(planes, all_live(n_codes), n_codes)
-    return store, IdMap(n_codes, ids=ids, next_id=header["next_id"]), header
+    return store, IdMap(n_codes, ids=ids, next_id=header["next_id"]), bias, header
+
+
+def _check_bias(
+    arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any], path: str | os.PathLike[str]
+) -> NDArray[np.float32] | None:
+    """Return the biases of the codes, finite; None where there are none."""
+    bias = arrays.get("bias")
+    if bias is None:
+        return None
+    if bias.dtype != np.float32 or bias.shape != (header["n_codes"],):
+        refuse(path, f"{header['n_codes']} codes need as many float32 biases; they are {bias.dtype} {bias.shape}")
+    if not np.isfinite(bias).all():
+        refuse(path, "biases must be finite")
+    return bias
 
 
 def check_header(header: Mapping[str, Any], path: str | os.PathLike[str]) -> int:

@@ -81,7 +81,7 @@ class MultiIndex(FlatIndex):
         """Bytes the index holds in memory: planes, rows, tables and ids."""
         return super().size_bytes + self._rows.size_bytes + sum(table.size_bytes for table in self._tables)
 
-    def add(self, codes: Codes, ids: ArrayLike | None = None) -> Self:
+    def add(self, codes: Codes, ids: ArrayLike | None = None, *, bias: ArrayLike | None = None) -> Self:
         """Add ``codes`` and return the index; see :meth:`FlatIndex.add`.
 
         Raises
@@ -92,7 +92,7 @@ class MultiIndex(FlatIndex):
         check_codes(codes, self.n_bits)
         if self._rows.n_slots + len(codes) > MAX_SLOTS:
             raise InvalidInputError(f"a MultiIndex holds up to {MAX_SLOTS} codes; use a FlatIndex for more.")
-        return super().add(codes, ids)
+        return super().add(codes, ids, bias=bias)
 
     def search(self, queries: Codes, k: int, *, where: Where = None) -> CertifiedNeighbors:
         """Return the ``k`` nearest codes of each query, sorted by (distance, id), and how they were found.
@@ -191,8 +191,8 @@ class MultiIndex(FlatIndex):
         index._tables = index._tables_of(index._rows)
         return index
 
-    def _append(self, codes: Codes, named: NDArray[np.int64] | None) -> None:
-        super()._append(codes, named)
+    def _append(self, codes: Codes, named: NDArray[np.int64] | None, bias: NDArray[np.float32] | None) -> None:
+        super()._append(codes, named, bias)
         self._rows.append(codes.packed)
         n_tail = self._rows.n_slots - (self._tables[0].last if self._tables else 0)
         if n_tail > max(_TAIL, self._rows.n_slots // _TAIL_SHARE):
@@ -211,9 +211,10 @@ class MultiIndex(FlatIndex):
     def _compact(self) -> None:
         slots = self._store.live_slots()
         store, id_map, rows = self._store.compacted(slots), self._id_map.compacted(slots), self._rows.kept(slots)
+        biases = self._biases and self._biases.compacted(slots)
         tables = self._tables_of(rows)
         # All at once: Ctrl-C before this line leaves the old index, after it the new one.
-        self._store, self._id_map, self._rows, self._tables = store, id_map, rows, tables
+        self._store, self._id_map, self._biases, self._rows, self._tables = store, id_map, biases, rows, tables
 
     def _tables_of(self, rows: RowStore) -> list[Table]:
         """Return tables of all rows; none where there are so few that comparing them is as good."""

@@ -13,6 +13,7 @@ from hammingway.codes import Codes
 from hammingway.errors import FileFormatError, InvalidInputError, ShapeError
 from hammingway.indexes import flat_file
 from hammingway.indexes.base import check_codes, check_k, check_radius
+from hammingway.indexes.bias_store import BiasStore
 from hammingway.indexes.certified import Certificate, CertifiedNeighbors, CertifiedRanges
 from hammingway.indexes.filters import Selected, Where
 from hammingway.indexes.flat import FlatIndex
@@ -101,7 +102,7 @@ class TableIndex(FlatIndex):
         """Bytes the index holds in memory: planes, rows, tables and ids."""
         return super().size_bytes + self._rows.size_bytes + sum(table.size_bytes for table in self._tables)
 
-    def add(self, codes: Codes, ids: ArrayLike | None = None) -> Self:
+    def add(self, codes: Codes, ids: ArrayLike | None = None, *, bias: ArrayLike | None = None) -> Self:
         """Add ``codes`` and return the index; see :meth:`FlatIndex.add`.
 
         Raises
@@ -112,7 +113,7 @@ class TableIndex(FlatIndex):
         check_codes(codes, self.n_bits)
         if self._rows.n_slots + len(codes) > MAX_SLOTS:
             raise InvalidInputError(f"a TableIndex holds up to {MAX_SLOTS} codes; use a FlatIndex for more.")
-        return super().add(codes, ids)
+        return super().add(codes, ids, bias=bias)
 
     def search(
         self, queries: Codes, k: int, *, scores: ArrayLike | None = None, where: Where = None
@@ -193,7 +194,8 @@ class TableIndex(FlatIndex):
         store = self._store if all_live else self._store.compacted(slots)
         id_map = self._id_map if all_live else self._id_map.compacted(slots)
         options = {name: getattr(self, name) for name in ("max_flips", "max_probes", "max_candidates")}
-        flat_file.write(path, store, id_map, kind=KIND, more={"bits": self._bits.tolist(), **options})
+        more = {"bits": self._bits.tolist(), **options}
+        flat_file.write(path, store, id_map, kind=KIND, more=more, bias=self._bias_of(slots))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> Self:
@@ -204,13 +206,14 @@ class TableIndex(FlatIndex):
         FileNotFoundError : there is no such file.
         FileFormatError : the file is damaged, of another kind or of a newer version.
         """
-        store, id_map, header = flat_file.read_with_header(path, kind=KIND)
+        store, id_map, bias, header = flat_file.read_with_header(path, kind=KIND)
         try:
             options = {name: header[name] for name in ("max_flips", "max_probes", "max_candidates")}
             index = cls(store.n_bits, bits=header["bits"] or [], n_threads=n_threads, **options)
         except (KeyError, InvalidInputError) as error:
             raise FileFormatError(f"{path} is not a sound index file: {error}. Write it again.") from error
         index._store, index._id_map = store, id_map
+        index._biases = None if bias is None else BiasStore.of_all(bias)
         index._rows.copy_from(store)
         return index
 
@@ -237,8 +240,8 @@ class TableIndex(FlatIndex):
         certificate = self._certificate(*effort, n=chosen.n, needed=np.full(len(queries), radius))
         return CertifiedRanges(self._id_map.of(slots), distances, offsets, certificate)
 
-    def _append(self, codes: Codes, named: NDArray[np.int64] | None) -> None:
-        super()._append(codes, named)
+    def _append(self, codes: Codes, named: NDArray[np.int64] | None, bias: NDArray[np.float32] | None) -> None:
+        super()._append(codes, named, bias)
         self._rows.append(codes.packed)
 
     def _undo(self) -> Callable[[], None]:
@@ -253,8 +256,9 @@ class TableIndex(FlatIndex):
     def _compact(self) -> None:
         slots = self._store.live_slots()
         store, id_map, rows = self._store.compacted(slots), self._id_map.compacted(slots), self._rows.kept(slots)
+        biases = self._biases and self._biases.compacted(slots)
         # All at once: Ctrl-C before this line leaves the old index, after it the new one.
-        self._store, self._id_map, self._rows, self._tables = store, id_map, rows, []
+        self._store, self._id_map, self._biases, self._rows, self._tables = store, id_map, biases, rows, []
 
     def _current_tables(self) -> list[Table]:
         """Return a table of most codes, and one of those added since, which is small enough to be built often.

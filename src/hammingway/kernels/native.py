@@ -8,6 +8,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
+from hammingway.kernels.layout import Biases
 from hammingway.progress import row_chunks
 
 __all__ = ["NativeTable", "joined_ranges"]
@@ -85,6 +86,24 @@ class NativeTable:
         scores = np.empty((len(weights), k), dtype=np.int32)
         self._module.top_k_asymmetric(self._isa, planes, live, weights, ids, slots, scores, n_threads)
         return slots, scores
+
+    def top_k_biased(
+        self,
+        planes: NDArray[np.uint64],
+        live: NDArray[np.uint64],
+        weights: NDArray[np.int8],
+        k: int,
+        *,
+        biases: Biases,
+        ids: NDArray[np.int64] | None,
+        n_threads: int,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Find the k greatest biased sums; see :meth:`hammingway.kernels.Kernels.top_k_biased`."""
+        slots = np.empty((len(weights), k), dtype=np.int64)
+        values = np.empty((len(weights), k), dtype=np.float64)
+        search = self._module.top_k_biased
+        search(self._isa, planes, live, weights, *biases, ids, slots, values, n_threads)
+        return slots, values
 
     def within(
         self,
