@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import itertools
 import os
 import statistics
 import time
@@ -52,10 +53,10 @@ def contestants(
 
 
 def check(backend: Kernels, planes: np.ndarray, live: np.ndarray, scores: np.ndarray, k: int) -> None:
-    """Exit unless the backend's results are the twin's on the first blocks."""
-    part, alive, few = planes[:16], live[:16], scores[:12]
-    for bits in (8, 4):
-        weights = quantize_scores(few, bits)[0]
+    """Exit unless the backend's results are the twin's on the first blocks, in a batch and alone."""
+    part, alive = planes[:16], live[:16]
+    for bits, n_queries in itertools.product((8, 4), (1, 12)):
+        weights = quantize_scores(scores[:n_queries], bits)[0]
         found = backend.top_k_asymmetric(part, alive, weights, k, n_threads=1)
         expected = numpy_twin.top_k_asymmetric(part, alive, weights, k)
         if not all(np.array_equal(mine, twins) for mine, twins in zip(found, expected, strict=True)):
@@ -96,15 +97,22 @@ def batch_rows(plan: dict[str, Any], names: list[str]) -> Iterator[str]:
 
 
 def single_rows(plan: dict[str, Any], names: list[str]) -> Iterator[str]:
-    yield "| kernel | bits | plain copy, GB/s | symmetric | 8 bits a score | 4 bits a score |"
-    yield "|---|--:|--:|--:|--:|--:|"
+    yield "| kernel | bits | plain copy, GB/s | plain read | symmetric | 8 bits a score | 4 bits a score |"
+    yield "|---|--:|--:|--:|--:|--:|--:|"
     for n_bits in plan["single_widths"]:
         rng = np.random.default_rng([plan["seed"], n_bits])
         planes, live = random_planes(rng, n_bits, plan["single_database_bits"])
         target = np.empty_like(planes)
         for name in names:
             calls = contestants(kernels.backend(name), planes, live, rng.standard_normal((1, n_bits)), plan["k"])
-            seconds = take_turns({"copy": partial(np.copyto, target, planes), **calls}, plan["rounds"])
+            seconds = take_turns(
+                {
+                    "copy": partial(np.copyto, target, planes),
+                    "read": partial(np.bitwise_or.reduce, planes.ravel()),
+                    **calls,
+                },
+                plan["rounds"],
+            )
             rates = [planes.nbytes / 1e9 / statistics.median(spent) for spent in seconds.values()]
             yield f"| {name} | {n_bits} | " + " | ".join(f"{rate:.1f}" for rate in rates) + " |"
 

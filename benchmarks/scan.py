@@ -31,16 +31,21 @@ MARK = "<!-- written by benchmarks/scan.py -->"
 
 # Vector instructions that count and compare 64 planes of one register of codes, and how many a core
 # starts each cycle: 26 full adders and 8 more for the comparison (native/kernel.cpp).
-BOUNDS = {"avx512": (512, 26 * 2 + 8, 2), "avx2": (256, 26 * 5 + 6 * 4 + 4, 3)}
+BOUNDS = {"avx512vbmi": (512, 26 * 2 + 8, 2), "avx512": (512, 26 * 2 + 8, 2), "avx2": (256, 26 * 5 + 6 * 4 + 4, 3)}
 
 
 class Worker:
     """A contestant's process."""
 
-    def __init__(self, name: str, python: str) -> None:
+    def __init__(self, name: str, python: str, level: str | None = None) -> None:
         self.name = name
+        forced = {"HAMMINGWAY_SIMD": level, "FAISS_SIMD_LEVEL": level.upper()} if level else {}
         self.process = subprocess.Popen(
-            [python, str(HERE / "scan_worker.py"), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [python, str(HERE / "scan_worker.py"), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **forced},
         )
         self.about = self._read()
 
@@ -65,8 +70,18 @@ def measure(
 ) -> dict[str, Any]:
     """Return the rounds of one case: seconds a batch for each worker, after checking that all agree."""
     n = plan["database_bits"] // n_bits
+    queries = case.get("queries", plan["n_queries"])
     for worker in workers:
-        worker.ask(do="load", plan=plan, n_bits=n_bits, n=n, keep=keep, codes=case["codes"], threads=case["threads"])
+        worker.ask(
+            do="load",
+            plan=plan,
+            n_bits=n_bits,
+            n=n,
+            keep=keep,
+            queries=queries,
+            codes=case["codes"],
+            threads=case["threads"],
+        )
     digests = {worker.name: worker.ask(do="digest", k=case["k"])["digest"] for worker in workers}
     if len(set(digests.values())) != 1:
         sys.exit(f"distances differ at {n_bits} bits, {case}: {digests}")
@@ -83,6 +98,7 @@ def measure(
         "n_bits": n_bits,
         "n_codes": keep,
         **case,
+        "queries": queries,
         "seconds": rounds,
         "clock_hz": clocks,
         "load": os.getloadavg()[0],
@@ -91,34 +107,75 @@ def measure(
 
 def run(plan: dict[str, Any], python: str) -> dict[str, Any]:
     """Return all measurements and what they were made on."""
-    workers = {
-        name: Worker(name, python if name != "hammingway" else sys.executable)
-        for name in ("hammingway", "faiss", "usearch")
-    }
-    records = []
-    for n_bits in plan["widths"]:
-        n = plan["database_bits"] // n_bits
-        for case in plan["cases"]:
-            pair = [workers["hammingway"], workers["faiss"]]
-            records.append(measure(plan, pair, n_bits, case, n))
-            print(line_of(plan, records[-1]), flush=True)
-        keep = int(n * plan["usearch_share"])
-        for case in plan["usearch_cases"]:
-            pair = [workers["hammingway"], workers["usearch"]]
-            records.append(measure(plan, pair, n_bits, case, keep))
-            print(line_of(plan, records[-1]), flush=True)
-    for worker in workers.values():
-        worker.close()
-    about = {name: worker.about for name, worker in workers.items()}
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    about: dict[str, Any] = {}
+    records = run_cases(plan, plan["cases"], plan["widths"], python, about, peer="faiss")
+    records += run_cases(plan, plan["usearch_cases"], plan["usearch_widths"], python, about, peer="usearch")
+    for group in plan["groups"]:
+        records += run_cases(plan, group["cases"], group["widths"], python, about, peer="faiss", group=group)
+    streams = [measure_stream(plan, threads) for threads in plan["stream_threads"]]
     return {
-        "date": today,
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "cpu": cpu_name(),
         "python": platform.python_version(),
         "about": about,
         "plan": plan,
         "records": records,
+        "streams": streams,
     }
+
+
+def run_cases(
+    plan: dict[str, Any],
+    cases: list[dict[str, Any]],
+    widths: list[int],
+    python: str,
+    about: dict[str, Any],
+    *,
+    peer: str,
+    group: dict[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Return the records of some cases against one peer, and note in ``about`` what took part."""
+    group = group or {}
+    level = group.get("simd")
+    workers = [Worker("hammingway", sys.executable, level), Worker(peer, python, level)]
+    for worker in workers:
+        about.setdefault(worker.name, worker.about)
+    records = []
+    for n_bits in widths:
+        n = plan["database_bits"] // n_bits
+        keep = int(n * plan["usearch_share"]) if peer == "usearch" else n
+        for case in cases:
+            record = measure(plan, workers, n_bits, case, keep)
+            record |= {"group": group.get("title", ""), "backend": workers[0].about["backend"]}
+            records.append(record)
+            print(line_of(plan, record), flush=True)
+    for worker in workers:
+        worker.close()
+    return records
+
+
+def measure_stream(plan: dict[str, Any], threads: int) -> dict[str, Any]:
+    """Return the rounds of one query on a database far larger than the caches, and of reading its bytes."""
+    worker = Worker("hammingway", sys.executable)
+    worker.ask(do="stream", plan=plan, threads=threads)
+    rounds = [worker.ask(do="pass", k=10) for _ in range(plan["rounds"])]
+    worker.close()
+    record = {"threads": threads, "bytes": plan["stream_bytes"], "n_bits": plan["stream_bits"], "rounds": rounds}
+    print(stream_line(record), flush=True)
+    return record
+
+
+def stream_line(record: dict[str, Any]) -> str:
+    """Return one row of the table of single queries."""
+    gigabytes = record["bytes"] / 1e9
+    scan = [gigabytes / r["scan"] for r in record["rounds"]]
+    read = [gigabytes / r["read"] for r in record["rounds"]]
+    copy = [gigabytes / r["copy"] for r in record["rounds"]]
+    share = statistics.median(s / c for s, c in zip(scan, copy, strict=True))
+    return (
+        f"| {record['n_bits']} | {record['threads']} | {gigabytes:.2f} | {statistics.median(scan):.1f} | "
+        f"{statistics.median(copy):.1f} | {statistics.median(read):.1f} | {share:.2f} |"
+    )
 
 
 def cpu_name() -> str:
@@ -134,7 +191,7 @@ def cpu_name() -> str:
 
 def rates(plan: dict[str, Any], record: dict[str, Any]) -> dict[str, list[float]]:
     """Return the rounds' rates of each contestant in 10^9 codes a second."""
-    compared = record["n_codes"] * plan["n_queries"] / 1e9
+    compared = record["n_codes"] * record["queries"] / 1e9
     return {name: [compared / seconds for seconds in rounds] for name, rounds in record["seconds"].items()}
 
 
@@ -161,8 +218,8 @@ def line_of(plan: dict[str, Any], record: dict[str, Any]) -> str:
     median, least, greatest = ratio_of(record)
     mine, other = statistics.median(speed["hammingway"]), statistics.median(speed[peer])
     return (
-        f"| {record['n_bits']} | {record['codes']} | {record['threads']} | {record['k']} | {peer} | "
-        f"{record['n_codes']:,} | {mine:.2f} | {other:.3f} | **{median:.1f}** ({least:.1f}-{greatest:.1f}) | "
+        f"| {record['n_bits']} | {record['codes']} | {record['threads']} | {record['queries']} | {record['k']} | "
+        f"{peer} | {record['n_codes']:,} | {mine:.2f} | {other:.3f} | **{median:.1f}** ({least:.1f}-{greatest:.1f}) | "
         f"{bits_a_cycle(plan, record):.0f} |"
     )
 
@@ -190,16 +247,27 @@ def table(result: dict[str, Any]) -> str:
             f"cycle are {64 * width * ports / instructions:.0f} bits a cycle.",
             "",
         ]
-    lines += [
-        "| bits | codes | threads | k | peer | database | hammingway, G codes/s | peer, G codes/s | ratio (rounds) | "
-        "bits a cycle and core |",
-        "|--:|---|--:|--:|---|--:|--:|--:|--:|--:|",
+    head = [
+        "| bits | codes | threads | queries | k | peer | database | hammingway, G codes/s | peer, G codes/s | "
+        "ratio (rounds) | bits a cycle and core |",
+        "|--:|---|--:|--:|--:|---|--:|--:|--:|--:|--:|",
     ]
-    order = sorted(
-        result["records"],
-        key=lambda r: ("usearch" in r["seconds"], r["k"] != 10, r["k"], r["codes"] != "uniform", r["threads"]),
-    )
-    return "\n".join(lines + [line_of(plan, record) for record in order])
+    for title in dict.fromkeys(record["group"] for record in result["records"]):
+        order = sorted(
+            (record for record in result["records"] if record["group"] == title),
+            key=lambda r: ("usearch" in r["seconds"], r["k"] != 10, r["k"], r["codes"] != "uniform", r["threads"]),
+        )
+        lines += ([f"### {title}", ""] if title else []) + head + [line_of(plan, record) for record in order] + [""]
+    lines += [
+        "### One query, read from memory",
+        "",
+        "GB/s of codes; the copy reads and writes as many bytes on one thread, the read adds them up.",
+        "",
+        "| bits | threads | GB of codes | scan | copy | read | scan / copy (median of rounds) |",
+        "|--:|--:|--:|--:|--:|--:|--:|",
+        *(stream_line(record) for record in result["streams"]),
+    ]
+    return "\n".join(lines)
 
 
 def main() -> None:

@@ -33,6 +33,29 @@ class Hammingway:
     def search(self, queries: np.ndarray, k: int) -> np.ndarray:
         return self.kernels.top_k(self.planes, self.live, queries, k, n_threads=self.threads)[1]
 
+    def stream(self, n_bits: int, n_bytes: int, threads: int, seed: int) -> None:
+        """Draw planes directly, which is the same as transposing uniform codes, only faster."""
+        n_blocks = n_bytes // (n_bits * 64)
+        self.planes = np.random.default_rng(seed).integers(0, 2**64, (n_blocks, n_bits, 8), dtype=np.uint64)
+        self.live = np.full((n_blocks, 8), 2**64 - 1, dtype=np.uint64)
+        self.copy = self.planes.copy()  # written once, so that no pass pays for new pages
+        self.threads = threads
+
+    def one_pass(self, k: int) -> dict[str, float]:
+        """Return the seconds of one query, of a copy of the same bytes and of a sum of them."""
+        query = np.random.default_rng(k).integers(0, 256, (1, self.planes.shape[1] // 8), dtype=np.uint8)
+        works = {
+            "scan": lambda: self.search(query, k),
+            "copy": lambda: np.copyto(self.copy, self.planes),
+            "read": lambda: self.planes.sum(),
+        }
+        seconds = {}
+        for name, work in works.items():
+            start = time.perf_counter()
+            work()
+            seconds[name] = time.perf_counter() - start
+        return seconds
+
     def clock_hz(self) -> float:
         from hammingway import _native
 
@@ -48,7 +71,7 @@ class Faiss:
 
     def load(self, database: np.ndarray, n_bits: int, threads: int) -> None:
         self.faiss.omp_set_num_threads(threads)
-        self.index = self.faiss.IndexBinaryFlat(n_bits)
+        self.index = self.faiss.IndexBinaryFlat(-(-n_bits // 8) * 8)  # faiss knows whole bytes only
         self.index.add(database)
 
     def search(self, queries: np.ndarray, k: int) -> np.ndarray:
@@ -74,15 +97,27 @@ class Usearch:
 
 
 def make_codes(plan: dict[str, Any], n_bits: int, n: int, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the database, uint8 (n, n_bits / 8), and the queries, drawn the same way."""
+    """Return the database, uint8 (n, ceil(n_bits / 8)), and the queries, drawn the same way.
+
+    Two kinds are meant to hurt: ``equal`` repeats one code, so that all distances of a query tie, and
+    ``descending`` asks one query again and again with the farthest code first, so that every code
+    improves on what was found before.
+    """
     rng = np.random.default_rng([plan["seed"], n_bits])
-    total = n + plan["n_queries"]
-    if kind == "uniform":
-        codes = rng.integers(0, 256, (total, n_bits // 8), dtype=np.uint8)
-    else:
-        centres = rng.integers(0, 256, (plan["n_centres"], n_bits // 8), dtype=np.uint8)
-        flips = rng.random((total, n_bits), dtype=np.float32) < plan["flip_probability"]
+    total, row = n + plan["n_queries"], -(-n_bits // 8)
+    if kind == "clustered":
+        centres = rng.integers(0, 256, (plan["n_centres"], row), dtype=np.uint8)
+        flips = rng.random((total, 8 * row), dtype=np.float32) < plan["flip_probability"]
         codes = centres[rng.integers(0, len(centres), total)] ^ np.packbits(flips, axis=1)
+    else:
+        codes = rng.integers(0, 256, (total, row), dtype=np.uint8)
+    codes[:, -1] &= 0xFF >> (8 * row - n_bits)  # pad bits are zero
+    if kind == "equal":
+        codes[:n] = codes[0]
+    elif kind == "descending":
+        codes[n:] = codes[n]
+        distances = np.bitwise_count(codes[:n] ^ codes[n]).sum(axis=1, dtype=np.int64)
+        codes[:n] = codes[np.argsort(-distances, kind="stable")]
     return codes[:n], codes[n:]
 
 
@@ -111,7 +146,13 @@ def serve(contestant: Any) -> None:
         answer: dict[str, Any] = {}
         if request["do"] == "load":
             database, queries = make_codes(request["plan"], request["n_bits"], request["n"], request["codes"])
+            queries = queries[: request["queries"]]
             contestant.load(database[: request["keep"]], request["n_bits"], request["threads"])
+        elif request["do"] == "stream":
+            plan = request["plan"]
+            contestant.stream(plan["stream_bits"], plan["stream_bytes"], request["threads"], plan["seed"])
+        elif request["do"] == "pass":
+            answer = contestant.one_pass(request["k"])
         elif request["do"] == "run":
             if hasattr(contestant, "clock_hz"):
                 answer["clock_hz"] = contestant.clock_hz()

@@ -13,22 +13,24 @@
 
 namespace hammingway {
 
-// Tables: four planes make an index of four bits a lane, which looks up the partial distance in
-// sixteen entries. An entry is split in two digits of a byte, entry = digit * high + low with low
-// under digit: the sums of the high digits alone reject almost every lane. They are summed in bytes
-// (which saturate where sums can pass 255) while limits are below 256, else in bytes for high_chunk
-// groups at a time, then in 16 bits. A lane that passes gets its distance from the full tables, or from both digits where
-// many lanes pass.
-constexpr int kGroup = 4;
-constexpr int kTable = 1 << kGroup;
-inline int groups_of(int n_scored) { return (n_scored + kGroup - 1) / kGroup; }
-
+// Tables: a few planes make an index of group_bits bits a lane, which looks up the partial distance of
+// those bits. An entry is split in two digits of a byte, entry = digit * high + low with low under
+// digit: the sums of the high digits alone reject almost every lane. They are summed in bytes, a run of
+// groups at a time; runs are added up in bytes that saturate while limits are below 256, else in 16 bits.
+// A lane that passes gets its distance from whole entries of half as many bits, which take less of the
+// cache, or from both digits where many lanes pass.
 struct TableQuery {
-  const uint8_t* high;   // (n_groups, 16)
-  const uint8_t* low;    // (n_groups, 16), or null where the digit is 1
-  const uint16_t* full;  // (n_groups, 16)
+  const uint8_t* high;   // (n_groups, 1 << group_bits)
+  const uint8_t* low;    // the same, or null where the digit is 1
+  const uint16_t* halves;  // (n_groups, 2, 1 << group_bits / 2): what each half of an index adds
   int32_t digit;
   int32_t most;          // no sum of high digits is greater
+};
+
+// Groups up to stops[0], from there up to stops[1] and so on; no query's sum over a run passes 255.
+struct Runs {
+  int count;
+  const uint16_t* stops;
 };
 
 struct TableLimit {
@@ -48,7 +50,7 @@ struct BitQuery {
   const uint8_t* listed;   // those planes' places in their chunk, in the same order
 };
 
-// Lanes below the limit and their distances, in increasing order of the lanes.
+// Lanes below the limit and their distances, in any order.
 struct LaneHit {
   int query;
   int64_t first_slot;  // of lane 0
@@ -64,8 +66,8 @@ struct AsymmetricScan {
   int n_queries;
   const TableQuery* tables;
   const TableLimit* table_limits;
-  int high_chunk;  // groups whose high digits sum to less than 256, for every query
-  int low_chunk;   // and low ones
+  Runs high_runs;
+  Runs low_runs;
   const BitQuery* bits;
   const uint64_t* bit_limits;  // (query, kBitLimitStride) words 0 or ~0: the bits of 2^counter_bits - limit
   uint8_t* scratch;            // 64-byte aligned, scratch_bytes() of them
@@ -75,12 +77,13 @@ struct AsymmetricScan {
 };
 
 struct AsymmetricKernel {
-  int few_queries;  // below so many, building a block's indices costs more than the look-ups save
+  int group_bits;  // bits of the code a look-up takes; 0: no byte shuffle, queries are read as bits
   size_t (*scratch_bytes)(int n_scored);
-  // One pass over blocks [first, last); scan_tables is null where no byte shuffle exists.
-  void (*scan_tables)(const AsymmetricScan&, const uint64_t* planes, const uint64_t* live, int64_t first,
-                      int64_t last);
-  void (*scan_bits)(const AsymmetricScan&, const uint64_t* planes, const uint64_t* live, int64_t first, int64_t last);
+  // One pass over blocks [first, last).
+  void (*scan)(const AsymmetricScan&, const uint64_t* planes, const uint64_t* live, int64_t first, int64_t last);
 };
+
+// Look-ups in tables of 64, which some processors with AVX-512 have (VBMI).
+extern const AsymmetricKernel avx512vbmi_asymmetric;
 
 }  // namespace hammingway

@@ -33,10 +33,10 @@ class PreparedWeights {
   int n_scored_;
   bool tables_;
   std::vector<int32_t> greatest_;
-  int high_chunk_ = 255, low_chunk_ = 255;
+  std::vector<uint16_t> high_runs_, low_runs_;
   std::vector<TableQuery> table_queries_;
   Aligned high_, low_;
-  std::vector<uint16_t> full_;
+  std::vector<uint16_t> halves_;
   std::vector<BitQuery> bit_queries_;
   std::vector<uint64_t> flips_;
   std::vector<uint16_t> counts_;

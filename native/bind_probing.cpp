@@ -1,13 +1,12 @@
 // Python's side of the tables; arguments were made by hammingway.indexes, see hammingway.kernels.probing.
 #include "bind_probing.hpp"
 
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
 #include <nanobind/stl/vector.h>
 
 #include <optional>
 #include <stdexcept>
 
+#include "bind_arrays.hpp"
 #include "probe.hpp"
 
 namespace nb = nanobind;
@@ -17,26 +16,7 @@ namespace hammingway {
 
 namespace {
 
-template <class T, int Dimensions>
-using In = nb::ndarray<const T, nb::numpy, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
-template <class T, int Dimensions>
-using InOut = nb::ndarray<T, nb::numpy, nb::ndim<Dimensions>, nb::c_contig, nb::device::cpu>;
-template <class T>
-using Made = nb::ndarray<nb::numpy, T, nb::c_contig>;
-using Ids = std::optional<In<int64_t, 1>>;
 using Weights = std::optional<In<double, 2>>;
-
-template <class T>
-Made<T> give(std::vector<T>&& values) {
-  auto* held = new std::vector<T>(std::move(values));
-  nb::capsule owner(held, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
-  return Made<T>(held->data(), {held->size()}, owner);
-}
-
-nb::tuple give_ranges(Ranges&& ranges) {
-  return nb::make_tuple(give(std::move(ranges.slots)), give(std::move(ranges.distances)),
-                        give(std::move(ranges.offsets)));
-}
 
 Rows rows_of(const In<uint64_t, 2>& rows, const uint64_t* live) {
   return {rows.data(), live, int64_t(rows.shape(0)), int(rows.shape(1))};

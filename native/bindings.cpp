@@ -10,7 +10,9 @@
 #include <stdexcept>
 
 #include "asymmetric.hpp"
+#include "bind_cells.hpp"
 #include "bind_probing.hpp"
+#include "biased.hpp"
 #include "dispatch.hpp"
 #include "search.hpp"
 
@@ -106,6 +108,19 @@ void bind_searches(nb::module_& m) {
                      int64_t(slots.shape(1)), keys_of(ids), n_threads, slots.data(), scores.data());
   }, "isa"_a, "planes"_a.noconvert(), "live"_a.noconvert(), "weights"_a.noconvert(), "ids"_a.noconvert().none(),
      "slots"_a.noconvert(), "scores"_a.noconvert(), "n_threads"_a);
+  m.def("top_k_biased", [](const std::string& isa, In<uint64_t, 3> planes, In<uint64_t, 2> live, In<int8_t, 2> weights,
+                           In<double, 1> units, In<float, 1> bias, In<float, 1> block_bias,
+                           std::optional<In<int64_t, 1>> ids, InOut<int64_t, 2> slots, InOut<double, 2> values,
+                           int n_threads) {
+    const Kernel& kernel = kernel_named(isa);
+    const Planes database = planes_of(planes, live);
+    nb::gil_scoped_release release;
+    top_k_biased(kernel, database, {weights.data(), int64_t(weights.shape(0)), int(weights.shape(1))}, units.data(),
+                 {bias.data(), block_bias.data()}, int64_t(slots.shape(1)), keys_of(ids), n_threads, slots.data(),
+                 values.data());
+  }, "isa"_a, "planes"_a.noconvert(), "live"_a.noconvert(), "weights"_a.noconvert(), "units"_a.noconvert(),
+     "bias"_a.noconvert(), "block_bias"_a.noconvert(), "ids"_a.noconvert().none(), "slots"_a.noconvert(),
+     "values"_a.noconvert(), "n_threads"_a);
 }
 
 }  // namespace
@@ -115,6 +130,7 @@ NB_MODULE(_native, m) {
   bind_rows(m);
   bind_searches(m);
   bind_probing(m);
+  bind_cells(m);
   m.def("available", [] {
     std::vector<std::string> names;
     for (const Kernel* kernel : available_kernels()) names.emplace_back(kernel->name);

@@ -6,12 +6,14 @@
 #include <cpuid.h>
 #endif
 
+#include "asymmetric_kernel.hpp"
+
 namespace hammingway {
 
 namespace {
 
 struct Features {
-  bool popcnt = false, avx2 = false, avx512 = false, vpopcntdq = false;
+  bool popcnt = false, avx2 = false, avx512 = false, vbmi = false, vpopcntdq = false;
 };
 
 #if defined(__x86_64__)
@@ -34,6 +36,7 @@ Features detect() {
   found.avx2 = (state & kYmm) == kYmm && (b & bit_AVX2) && found.popcnt;
   const uint32_t wanted = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
   found.avx512 = found.avx2 && (state & kZmm) == kZmm && (b & wanted) == wanted;
+  found.vbmi = found.avx512 && (c & bit_AVX512VBMI);
   found.vpopcntdq = found.avx512 && (c & bit_AVX512VPOPCNTDQ);
   return found;
 }
@@ -46,9 +49,23 @@ const Features& features() {
   return found;
 }
 
+#if defined(__x86_64__)
+// As AVX-512, with look-ups in larger tables.
+const Kernel* avx512vbmi_kernel() {
+  static const Kernel kernel = [] {
+    Kernel same = *avx512_kernel();
+    same.name = "avx512vbmi";
+    same.asymmetric = &avx512vbmi_asymmetric;
+    return same;
+  }();
+  return &kernel;
+}
+#endif
+
 std::vector<const Kernel*> list_kernels() {
   std::vector<const Kernel*> kernels;
 #if defined(__x86_64__)
+  if (features().vbmi) kernels.push_back(avx512vbmi_kernel());
   if (features().avx512) kernels.push_back(avx512_kernel());
   if (features().avx2) kernels.push_back(avx2_kernel());
 #elif defined(__aarch64__)
@@ -76,6 +93,7 @@ std::vector<std::string> cpu_features() {
   if (features().popcnt) names.emplace_back("popcnt");
   if (features().avx2) names.emplace_back("avx2");
   if (features().avx512) names.emplace_back("avx512bw");
+  if (features().vbmi) names.emplace_back("avx512vbmi");
   if (features().vpopcntdq) names.emplace_back("avx512vpopcntdq");
 #if defined(__aarch64__)
   names.emplace_back("neon");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "collect.hpp"
+#include "extract.hpp"
 #include "flips.hpp"
 #include "gather.hpp"
 #include "parallel.hpp"
@@ -14,6 +15,7 @@ namespace {
 constexpr int64_t kChunk = 512;           // distances measured before they are looked at
 constexpr int64_t kQueriesAThread = 8;    // fewer are not worth starting a thread for
 constexpr int kKeys = 64;                  // looked up together, so that their misses overlap
+constexpr size_t kFirstSteps = 16;         // whose keys are asked for before the first is looked up
 constexpr int kNoTarget = -1;
 
 // The k best by (distance, key), offered in any order: the worst of them on top of a heap. The scan's
@@ -52,7 +54,6 @@ struct KeepWithin {
   int radius;
   const int64_t* ids;
   std::vector<Found> all;
-
   int limit() const { return radius + 1; }
   int target() const { return radius; }
   void take(int distance, int64_t slot) { all.push_back(found(distance, slot)); }
@@ -92,12 +93,19 @@ struct Query {
 template <class Keep>
 class Prober {
  public:
-  Prober(Query<Keep>& query, const Costs& costs) : query_(query), all_(query.all), costs_(costs) {}
+  Prober(Query<Keep>& query, const Costs& costs) : query_(query), all_(query.all), costs_(costs) {
+    for (const Table* table : all_.tables) {
+      keys_.push_back(table->key_of(query.words));
+      n_bits_ += table->key_bits();
+    }
+  }
 
   // False: given up, for a scan costs less.
   bool run() {
     if (!compare_tail()) return false;
-    while (!query_.finished()) {
+    prefetch_first_steps();
+    // No code is farther than n_bits_: after that step there is none left, should the query want more.
+    while (!query_.finished() && query_.complete < n_bits_) {
       const int step = query_.complete + 1;
       found_.clear();
       if (!probe(step, costs_.attempt)) return run_to_the_end(step, step);
@@ -113,6 +121,13 @@ class Prober {
     return candidates > (costs_.whole + costs_.attempt) / std::max<int64_t>(1, costs_.candidate)
                ? std::numeric_limits<int64_t>::max()
                : spent_ + candidates * costs_.candidate;
+  }
+
+  // The first steps look up one key each, and so would wait for memory again and again.
+  void prefetch_first_steps() const {
+    const size_t n = std::min(keys_.size(), kFirstSteps);
+    for (size_t z = 0; z < n; ++z) all_.tables[z]->prefetch(keys_[z]);
+    for (size_t z = 0; z < n; ++z) __builtin_prefetch(all_.tables[z]->find(keys_[z]).begin);
   }
 
   // Looks up all that is left from step `next` on, and compares it where that is cheaper than a scan;
@@ -153,7 +168,7 @@ class Prober {
     if (n_keys > (budget - spent_) / costs_.probe) return false;
     spent_ += n_keys * costs_.probe;
     query_.probes += n_keys;
-    const uint64_t key = table.key_of(query_.words);
+    const uint64_t key = keys_[size_t(step % n_tables())];
     uint64_t keys[kKeys];
     int n = 0;
     size_ = 0;
@@ -203,15 +218,9 @@ class Prober {
   }
 
   // The step that comes upon a code first, so that it is taken once.
-  int first_step_of(const uint64_t* row, int most) const {
-    int first = most;
-    for (int z = 0; z < n_tables(); ++z) {
-      const std::vector<uint64_t>& mask = all_.tables[size_t(z)]->mask();
-      int differing = 0;
-      for (int w = 0; w < all_.rows.n_words; ++w)
-        for (uint64_t rest = (row[w] ^ query_.words[w]) & mask[size_t(w)]; rest; rest &= rest - 1) ++differing;
-      first = std::min(first, differing * n_tables() + z);
-    }
+  int first_step_of(const uint64_t* row, int first) const {
+    for (int z = 0; z < n_tables(); ++z)
+      first = std::min(first, ones_in(all_.tables[size_t(z)]->key_of(row) ^ keys_[size_t(z)]) * n_tables() + z);
     return first;
   }
 
@@ -233,6 +242,8 @@ class Prober {
   Query<Keep>& query_;
   const Probing& all_;
   const Costs& costs_;
+  std::vector<uint64_t> keys_;  // the query's, by table
+  int n_bits_ = 0;              // of all keys
   std::vector<Bucket> found_;
   int64_t size_ = 0;
   int64_t spent_ = 0;
@@ -282,10 +293,7 @@ class LookUp {
     bool within_limit = true;
     for (const uint32_t* slot = bucket.begin; slot != bucket.end; ++slot) {
       if (!all_.rows.is_live(*slot)) continue;
-      if (query_.candidates == limits_.candidates) {
-        within_limit = false;
-        break;
-      }
+      if (!(within_limit = query_.candidates < limits_.candidates)) break;
       ++query_.candidates;
       slots[n++] = *slot;
       if (n == kChunk) {

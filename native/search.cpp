@@ -62,10 +62,13 @@ struct KeepBest : Best {
   int limit() const { return std::max(1, Best::limit()); }
 
   void take(const Hit& hit, int counter_bits, BlockKeys& keys) {
-    constexpr int kManyTies = 16;
+    constexpr int kManyTies = 16, kManySurplus = 32;  // where looking twice costs less than offering all
     if (Best::limit() == 0) return;  // k codes at distance 0 already, and no key can be smaller
-    if (keys.all.ids && full() && lanes_in(hit) > kManyTies && keys.least(hit.block) >= key_limit())
+    const int lanes = lanes_in(hit);
+    if (keys.all.ids && full() && lanes > kManyTies && keys.least(hit.block) >= key_limit())
       offer_below(hit, counter_bits);
+    else if (lanes >= k() + kManySurplus)
+      offer_nearest(hit, counter_bits, keys.all.ids != nullptr);
     else
       offer_lanes(hit, counter_bits);
     // a tight key limit keeps ties out, but learning it is only worth its price now and then
@@ -76,6 +79,33 @@ struct KeepBest : Best {
   void offer_lanes(const Hit& hit, int counter_bits) {
     for_each_lane(hit, counter_bits, limit(),
                   [&](int lane, int distance) { offer(distance, slot_of_lane(hit, lane)); });
+  }
+
+  // Offers no lane that k others of this hit beat: a radix selection on the vertical sums, which
+  // keeps the first blocks, and codes sorted the wrong way round, from being read lane by lane.
+  void offer_nearest(const Hit& hit, int counter_bits, bool by_key) {
+    uint64_t chosen[kWords] = {}, open[kWords], zeros[kWords];
+    std::copy_n(hit.lanes, hit.words, open);
+    int64_t wanted = k();
+    for (int b = counter_bits; b-- > 0;) {
+      int n_zeros = 0;
+      for (int w = 0; w < hit.words; ++w) {
+        zeros[w] = open[w] & ~hit.totals[b * hit.words + w];
+        n_zeros += ones_in(zeros[w]);
+      }
+      const bool enough = n_zeros >= wanted;
+      if (!enough) wanted -= n_zeros;
+      for (int w = 0; w < hit.words; ++w) {
+        if (!enough) chosen[w] |= zeros[w];
+        open[w] = enough ? zeros[w] : open[w] & ~zeros[w];
+      }
+    }
+    // what is open still ties: by slot the first will do, by key any of them may be the best
+    for (int w = 0; w < hit.words; ++w)
+      for (; open[w] && (by_key || wanted > 0); open[w] &= open[w] - 1, --wanted) chosen[w] |= open[w] & -open[w];
+    Hit nearest = hit;
+    nearest.lanes = chosen;
+    offer_lanes(nearest, counter_bits);
   }
 
   // Passes over the lanes at the worst distance, in a block none of whose keys is small enough.

@@ -18,7 +18,7 @@ int bits_for(int64_t count) {
 }  // namespace
 
 Table::Table(const Rows& rows, const std::vector<int>& bits, int64_t first, int64_t last)
-    : key_bits_(int(bits.size())), last_(last), mask_(size_t(rows.n_words), 0) {
+    : key_bits_(int(bits.size())), last_(last) {
   if (bits.empty() || bits.size() > 64 || first < 0 || first > last || last > rows.count || last > UINT32_MAX)
     throw std::invalid_argument("a table takes 1 to 64 key bits and slots of the rows, up to 2^32 - 1");
   for (const int bit : bits)
@@ -26,23 +26,20 @@ Table::Table(const Rows& rows, const std::vector<int>& bits, int64_t first, int6
   split_into_runs(bits);
   const size_t count = size_t(last - first);
   const int most = bits_for(last - first);
-  const bool direct = key_bits_ <= most + kSpareBits;
-  place_bits_ = direct ? key_bits_ : most;
-  keys_.resize(count);
-  for (size_t i = 0; i < count; ++i) keys_[i] = key_of(rows.row(first + int64_t(i)));
+  direct_ = key_bits_ <= most + kSpareBits;
+  place_bits_ = direct_ ? key_bits_ : most;
+  std::vector<uint64_t> keys(count);
+  for (size_t i = 0; i < count; ++i) keys[i] = key_of(rows.row(first + int64_t(i)));
 
-  std::vector<uint64_t> keys(direct ? 0 : count);  // place_of reads keys_ to know whether places are keys
-  if (direct) std::swap(keys, keys_);
-  const std::vector<uint64_t>& all = direct ? keys : keys_;
   offsets_.assign((size_t(1) << place_bits_) + 1, 0);
-  for (const uint64_t key : all) ++offsets_[place_of(key) + 1];
+  for (const uint64_t key : keys) ++offsets_[place_of(key) + 1];
   for (size_t place = 1; place < offsets_.size(); ++place) offsets_[place] += offsets_[place - 1];
   slots_.resize(count);
   std::vector<uint32_t> next(offsets_.begin(), offsets_.end() - 1);
-  for (size_t i = 0; i < count; ++i) slots_[next[place_of(all[i])]++] = uint32_t(size_t(first) + i);
-  if (!direct) {
-    const std::vector<uint64_t> unordered = keys_;
-    for (size_t i = 0; i < count; ++i) keys_[i] = unordered[slots_[i] - size_t(first)];
+  for (size_t i = 0; i < count; ++i) slots_[next[place_of(keys[i])]++] = uint32_t(size_t(first) + i);
+  if (!direct_) {
+    keys_.resize(count);
+    for (size_t i = 0; i < count; ++i) keys_[i] = keys[slots_[i] - size_t(first)];
     order_by_key();
   }
 }
@@ -58,7 +55,6 @@ void Table::split_into_runs(const std::vector<int>& bits) {
     while (end < bits.size() && bits[end] == bits[end - 1] + 1 && bits[end] % 64) ++end;
     const uint64_t mask = end - i == 64 ? ~uint64_t(0) : (uint64_t(1) << (end - i)) - 1;
     runs_.push_back({bits[i] / 64, bits[i] % 64, int(i), mask});
-    mask_[size_t(bits[i] / 64)] |= mask << (bits[i] % 64);
     i = end;
   }
 }

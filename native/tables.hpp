@@ -38,7 +38,6 @@ class Table {
   int key_bits() const { return key_bits_; }
   int64_t last() const { return last_; }
   int64_t size_bytes() const;
-  const std::vector<uint64_t>& mask() const { return mask_; }  // of the key's bits, (n_words)
 
   uint64_t key_of(const uint64_t* row) const {
     uint64_t key = 0;
@@ -53,26 +52,26 @@ class Table {
   Bucket find(uint64_t key) const {
     const uint64_t place = place_of(key);
     Bucket bucket{slots_.data() + offsets_[place], slots_.data() + offsets_[place + 1]};
-    if (!keys_.empty()) narrow(key, bucket);
+    if (!direct_) narrow(key, bucket);
     return bucket;
   }
 
  private:
   uint64_t place_of(uint64_t key) const {
-    return keys_.empty() ? key : key * 0x9e3779b97f4a7c15u >> (64 - place_bits_);
+    return direct_ ? key : key * 0x9e3779b97f4a7c15u >> (64 - place_bits_);
   }
   void narrow(uint64_t key, Bucket& bucket) const;
   void split_into_runs(const std::vector<int>& bits);
   void order_by_key();
 
   int key_bits_;
+  bool direct_;  // the place of a bucket is its key
   int place_bits_;
   int64_t last_;
   std::vector<Run> runs_;
-  std::vector<uint64_t> mask_;
   std::vector<uint32_t> offsets_;  // (2^place_bits + 1)
   std::vector<uint32_t> slots_;    // by (place, key, slot)
-  std::vector<uint64_t> keys_;     // of slots_; empty where the place is the key itself
+  std::vector<uint64_t> keys_;     // of slots_; none where direct_
 };
 
 }  // namespace hammingway

@@ -25,6 +25,7 @@ PYTHON_PAGES = [
     "docs/howto/keep-a-collection.md",
     "docs/howto/rerank.md",
     "docs/howto/score-asymmetrically.md",
+    "docs/howto/search-part-of-an-index.md",
     "docs/howto/coming-from-faiss.md",
     "docs/howto/scikit-learn.md",
     TRAIN_PAGE,
@@ -32,7 +33,7 @@ PYTHON_PAGES = [
     "docs/explanation/distilled-codes.md",
     CODES_PAGE,
 ]
-SHELL_PAGES = ["README.md", FILE_PAGE]
+SHELL_PAGES = ["README.md", FILE_PAGE, "docs/howto/collection-from-the-shell.md"]
 
 
 def fenced(page: str, language: str) -> list[str]:
@@ -89,6 +90,7 @@ def folder_of_a_user(tmp_path):
     vectors = (centres[rng.integers(20, size=1500)] + rng.normal(size=(1500, 256))).astype(np.float32)
     np.save(tmp_path / "embeddings.npy", vectors)
     np.save(tmp_path / "queries.npy", vectors[:5] + 0.01)
+    (tmp_path / "notes.jsonl").write_text("".join(f'{{"year": {2000 + i % 25}}}\n' for i in range(1500)))
     return tmp_path
 
 

@@ -23,7 +23,7 @@ LAYERS = {
     "reports": 4,
     "cli": 5,  # the last to speak: it prints reports, and nobody imports it
 }
-BENCH_MAY = ("hashers.base", "indexes.base", "indexes.flat", "metrics", "datasets")
+BENCH_MAY = ("hashers.base", "indexes.base", "indexes.flat", "indexes.rerank", "metrics", "datasets")
 DEEP_MAY = tuple(f"hashers.{name}" for name in ("base", "labels", "rows", "threads", "saving"))
 DEEP_MAY += ("indexes.base", "indexes.flat", "metrics")
 HOMES = {
@@ -42,6 +42,7 @@ AT_IMPORT_TIME = {
     "click": ("cli",),
     "altair": ("reports.charts",),
     "torch": ("deep",),  # its files are of no use without; `deep/__init__.py` loads none of them
+    "h5py": ("datasets.formats.hdf5_child",),
 }
 """Packages and files of no use without a dependency, which may import it at the top of a file."""
 

@@ -17,9 +17,11 @@ __all__ = [
     "Codes",
     "Collection",
     "Distilled",
+    "Filter",
     "FlatIndex",
     "HammingNeighbors",
     "Hasher",
+    "IVFIndex",
     "MultiIndex",
     "Neighbors",
     "Originals",
@@ -35,6 +37,7 @@ __all__ = [
     "TableIndex",
     "__version__",
     "load_hasher",
+    "load_index",
     "rerank",
 ]
 
@@ -43,7 +46,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "Codes": "hammingway.codes",
     "Collection": "hammingway.collection",
+    "Filter": "hammingway.indexes",
     "FlatIndex": "hammingway.indexes",
+    "IVFIndex": "hammingway.indexes",
     "MultiIndex": "hammingway.indexes",
     "TableIndex": "hammingway.indexes",
     "HammingNeighbors": "hammingway.neighbors",
@@ -62,6 +67,7 @@ _HOMES = {
     "SpectralHash": "hammingway.hashers",
     "SupervisedITQ": "hammingway.hashers",
     "load_hasher": "hammingway.hashers",
+    "load_index": "hammingway.indexes",
     "rerank": "hammingway.indexes",
 }
 

@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -52,7 +52,7 @@ def read_toml(kind: type[C], path: str | os.PathLike[str]) -> C:
             values = tomllib.load(file)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, no UTF-8, a number of thousands of digits
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
     return from_mapping(kind, values, where=str(path))
 
@@ -89,17 +89,21 @@ def set_at(values: dict[str, Any], path: str, value: Any) -> None:
     values[last] = value
 
 
-def fingerprint(config: Config) -> str:
+def fingerprint(config: Config, *, leave_out: Collection[str] = ()) -> str:
     """Return ``b2:`` and a BLAKE2b digest of the configuration's canonical JSON.
 
     The same values give the same fingerprint in every process and version of Python; any changed
     value, in name or number, gives another.
 
+    Parameters
+    ----------
+    leave_out : fields that do not count.
+
     Raises
     ------
     ConfigError : a number is infinite or not a number, which JSON cannot tell apart; or a text is not UTF-8.
     """
-    values = msgspec.to_builtins(config)
+    values = {name: value for name, value in msgspec.to_builtins(config).items() if name not in leave_out}
     if not _all_finite(values):
         raise ConfigError(f"a configuration must hold finite numbers to have a fingerprint; got {config!r}.")
     try:

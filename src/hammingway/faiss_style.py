@@ -224,8 +224,8 @@ class IndexBinaryIDMap(_BinaryIndex):
     def remove_ids(self, x: ArrayLike) -> int:
         """Remove the codes of ids ``x``, integers (m,), and return how many there were; others are ignored."""
         wanted = _possible_ids(x)
-        known = np.array([code_id in self._index for code_id in wanted], np.bool_)
-        return self._index.remove(wanted[known])
+        # One look-up for all; asking `in` for each takes a thousand times as long.
+        return self._index.remove(wanted[self._index._slots(wanted) >= 0])
 
 
 class IndexBinaryIDMap2(IndexBinaryIDMap):

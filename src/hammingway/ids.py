@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hammingway.errors import InvalidInputError, ShapeError
 
-__all__ = ["MAX_ID", "check_code_ids", "check_ids", "distinct", "name_some"]
+__all__ = ["MAX_ID", "check_code_ids", "check_ids", "distinct", "is_id", "name_some"]
 
 MAX_ID = int(np.iinfo(np.int64).max)
 
@@ -59,6 +59,17 @@ def check_code_ids(ids: ArrayLike, n_codes: int) -> NDArray[np.int64]:
     if repeated.size:
         raise InvalidInputError(f"ids must be distinct; {name_some(distinct(repeated))} given more than once.")
     return checked
+
+
+def is_id(value: object) -> bool:
+    """Return whether ``value`` is a whole number from 0 to 2^63 - 1; a bool is none.
+
+    Examples
+    --------
+    >>> is_id(3), is_id(-1), is_id("3")
+    (True, False, False)
+    """
+    return not isinstance(value, bool) and isinstance(value, int | np.integer) and 0 <= int(value) <= MAX_ID
 
 
 def distinct(ids: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from hammingway import faiss_style
+from hammingway import FlatIndex, faiss_style
 from hammingway.errors import InvalidInputError, ShapeError
 from hammingway.faiss_style import IndexBinaryFlat, IndexBinaryIDMap, IndexBinaryIDMap2
 
@@ -91,6 +91,14 @@ def test_id_map_keeps_ids_through_removal(kind):
     assert index.remove_ids([]) == 0
     with pytest.raises(InvalidInputError, match="use add_with_ids"):
         index.add(CODES)
+
+
+def test_many_ids_are_looked_up_at_once(monkeypatch):
+    index, ids = IndexBinaryIDMap(IndexBinaryFlat(8)), np.arange(5000) * 3
+    index.add_with_ids(np.zeros((5000, 1), np.uint8), ids)
+    monkeypatch.delattr(FlatIndex, "__contains__")  # 90 us an id
+    assert index.remove_ids(np.arange(9000)) == 3000
+    assert_array_equal(index.id_map, ids[3000:])
 
 
 def test_only_the_second_id_map_reconstructs():

@@ -2,18 +2,18 @@
 
 What is timed: ``fit`` once on the training rows; ``encode`` once on the database rows, from vectors in
 memory to packed codes; ``search`` for all queries at once and for single queries, every repeat
-kept, after one search that is not timed. Encoding the queries is not part of the search.
+kept, after one search that is not timed. Encoding the queries is not part of the search. A run's other rankings
+search the same codes in the same way.
 """
 
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +22,13 @@ from hammingway import registry
 from hammingway.bench.data import data_facts
 from hammingway.bench.machine import describe_machine
 from hammingway.bench.quality import code_health, label_quality, recall_quality
+from hammingway.bench.scoring import ranking_results
 from hammingway.bench.spec import Component, PlanSpec, RunSpec
 from hammingway.bench.store import Costs, DataFacts, Record, RecordStore
+from hammingway.bench.timing import search_timings, timed
 from hammingway.bench.truth import exact_neighbors
-from hammingway.codes import Codes
 from hammingway.datasets.retrieval import RetrievalData
 from hammingway.errors import ConfigError, InvalidInputError
-from hammingway.indexes.base import Index
 from hammingway.progress import Progress
 from hammingway.suggest import did_you_mean
 
@@ -37,12 +37,6 @@ if TYPE_CHECKING:
     from hammingway.hashers.base import Hasher
 
 __all__ = ["Setting", "make_hasher", "measured", "now", "prepare", "refused", "run", "run_plan"]
-
-SINGLE_QUERIES = 100
-STEADY_SECONDS = 0.2
-"""Batches are repeated beyond ``repeats`` until they took this long, lest one hiccup decide a rate."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +118,7 @@ def run(spec: RunSpec, setting: Setting) -> Record:
     if hasher.supervised and setting.data.training_labels is None:
         return refused(spec, setting, started, "it learns from labels and the data has none")
     try:
-        _, fit_seconds = _timed(partial(hasher.fit, setting.data.training, setting.data.training_labels))
+        _, fit_seconds = timed(partial(hasher.fit, setting.data.training, setting.data.training_labels))
     except InvalidInputError as error:
         return refused(spec, setting, started, str(error))
     return measured(hasher, spec, setting, started=started, fit_seconds=fit_seconds)
@@ -138,11 +132,14 @@ def measured(hasher: Hasher, spec: RunSpec, setting: Setting, *, started: str, f
     started : when the fit began, UTC, ISO 8601.
     fit_seconds : what it took.
     """
-    database, encode_seconds = _timed(partial(hasher.encode, setting.data.database))
+    database, encode_seconds = timed(partial(hasher.encode, setting.data.database))
     queries = hasher.encode(setting.data.queries)
     index = _make(spec.index, "indexes", n_bits=database.n_bits).add(database)
-    found = index.search(queries, min(spec.k, len(database)))
-    batch_seconds, single_seconds = _search_timings(index, queries, spec, k=min(spec.k, len(database)))
+    k = min(spec.k, len(database))
+    found = index.search(queries, k)
+    batch_seconds, single_seconds = search_timings(
+        lambda rows: index.search(queries[rows], k), len(queries), repeats=spec.repeats
+    )
     quality, curves = recall_quality(found.ids, setting.truth, k=spec.k)
     undefined: dict[str, int] = {}
     if setting.data.query_labels is not None:
@@ -160,6 +157,7 @@ def measured(hasher: Hasher, spec: RunSpec, setting: Setting, *, started: str, f
         undefined=undefined,
         curves=curves,
         health=code_health(database),
+        rankings=ranking_results(hasher, index, queries, spec, setting),
         costs=Costs(
             fit_seconds=fit_seconds,
             encode_seconds=encode_seconds,
@@ -200,26 +198,6 @@ def make_hasher(spec: RunSpec) -> Hasher:
     """
     hasher: Hasher = _make(spec.hasher, "hashers", n_bits=spec.n_bits, random_state=spec.seed)
     return hasher
-
-
-def _search_timings(
-    index: Index, queries: Codes, spec: RunSpec, *, k: int
-) -> tuple[tuple[float, ...], tuple[tuple[float, ...], ...]]:
-    """Return the seconds of each repeat of the whole batch, and of each repeat of each single query."""
-    singles = [queries[number : number + 1] for number in range(min(SINGLE_QUERIES, len(queries)))]
-    index.search(queries[:1], k)
-    batch: list[float] = []
-    while len(batch) < spec.repeats or sum(batch) < STEADY_SECONDS:
-        batch.append(_timed(partial(index.search, queries, k))[1])
-    single = [tuple(_timed(partial(index.search, one, k))[1] for one in singles) for _ in range(spec.repeats)]
-    return tuple(batch), tuple(single)
-
-
-def _timed(action: Callable[[], T]) -> tuple[T, float]:
-    """Return what ``action`` returns and its wall time in seconds."""
-    start = time.perf_counter_ns()
-    result = action()
-    return result, (time.perf_counter_ns() - start) / 1e9
 
 
 def _make(component: Component, kind: str, **arguments: Any) -> Any:

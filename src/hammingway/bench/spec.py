@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from hammingway.bench.rankings import check_rankings
 from hammingway.bench.truth import MetricName
 from hammingway.config import Config, fingerprint, read_toml
 from hammingway.errors import ConfigError
@@ -85,6 +86,8 @@ class RunSpec(Config, frozen=True, kw_only=True):
     n_true : exact neighbours a query that count as found.
     seed : ``random_state`` of the hasher.
     repeats : times each search is timed, at least; every timing is kept.
+    rankings : other rankings of the same codes, beside that by Hamming distance: 'asymmetric-8', 'rerank-100' and
+        the like, see :class:`hammingway.bench.rankings.Ranking`.
     """
 
     data: DataSpec
@@ -95,11 +98,15 @@ class RunSpec(Config, frozen=True, kw_only=True):
     n_true: Positive = 10
     seed: Natural = 0
     repeats: Positive = 5
+    rankings: tuple[str, ...] = ()
 
     @property
     def run_id(self) -> str:
-        """Return ``b2:`` and a digest of every field: equal for equal specs, in any process."""
-        return fingerprint(self)
+        """Return ``b2:`` and a digest of every field: equal for equal specs, in any process.
+
+        Without rankings it is the digest that records had before there were any.
+        """
+        return fingerprint(self, leave_out=() if self.rankings else ("rankings",))
 
 
 class PlanSpec(Config, frozen=True, kw_only=True):
@@ -107,7 +114,7 @@ class PlanSpec(Config, frozen=True, kw_only=True):
 
     Parameters
     ----------
-    data, index, k, n_true, repeats : as in :class:`RunSpec`.
+    data, index, k, n_true, repeats, rankings : as in :class:`RunSpec`.
     hashers : contestants, each run at every width and seed.
     n_bits : widths, in bits.
     seeds : seeds; each is a run of its own.
@@ -130,6 +137,7 @@ class PlanSpec(Config, frozen=True, kw_only=True):
     k: Positive = 100
     n_true: Positive = 10
     repeats: Positive = 5
+    rankings: tuple[str, ...] = ()
     title: str = ""
 
     def runs(self) -> tuple[RunSpec, ...]:
@@ -137,8 +145,9 @@ class PlanSpec(Config, frozen=True, kw_only=True):
 
         Raises
         ------
-        ConfigError : nothing to run, or one combination stands twice in the plan.
+        ConfigError : nothing to run, one combination stands twice in the plan, or there is no such ranking.
         """
+        check_rankings(self.rankings)
         grid = itertools.product(self.hashers, self.n_bits, self.seeds)
         runs = tuple(self._run(hasher, n_bits, seed) for hasher, n_bits, seed in grid)
         if not runs:
@@ -157,6 +166,7 @@ class PlanSpec(Config, frozen=True, kw_only=True):
             n_true=self.n_true,
             seed=seed,
             repeats=self.repeats,
+            rankings=self.rankings,
         )
 
 

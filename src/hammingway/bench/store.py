@@ -23,7 +23,7 @@ from hammingway.bench.spec import RunSpec
 from hammingway.config import Config
 from hammingway.errors import FileFormatError, InvalidInputError
 
-__all__ = ["RECORD_VERSION", "Costs", "DataFacts", "Record", "RecordStore", "read_records"]
+__all__ = ["RECORD_VERSION", "Costs", "DataFacts", "RankingResult", "Record", "RecordStore", "read_records"]
 
 RECORD_VERSION = 1
 
@@ -77,6 +77,21 @@ class Costs(Config, frozen=True, kw_only=True):
     index_bytes: int
 
 
+class RankingResult(Config, frozen=True, kw_only=True):
+    """What another ranking of a run's codes found, and what it took.
+
+    Parameters
+    ----------
+    quality, curves : recall, as in :class:`Record`.
+    batch_seconds, single_seconds : of the search, as in :class:`Costs`.
+    """
+
+    quality: dict[str, float]
+    curves: dict[str, list[tuple[float, float]]]
+    batch_seconds: tuple[float, ...]
+    single_seconds: tuple[tuple[float, ...], ...]
+
+
 class Record(Config, frozen=True, kw_only=True):
     """One run: what was asked, on what, and what came out.
 
@@ -89,6 +104,7 @@ class Record(Config, frozen=True, kw_only=True):
     undefined : name to how many queries have none and are left out of that mean; absent where all have one.
     curves : name to points: 'recall' (k, recall), 'precision-recall' (recall, precision).
     health : of the database's codes: balance, entropy, bucket occupancy.
+    rankings : name to what another ranking of the same codes found.
     environment : hardware, threads, versions, kernel.
     started_at : UTC, ISO 8601.
     """
@@ -104,6 +120,7 @@ class Record(Config, frozen=True, kw_only=True):
     undefined: dict[str, int] = msgspec.field(default_factory=dict)
     curves: dict[str, list[tuple[float, float]]] = msgspec.field(default_factory=dict)
     health: dict[str, float] = msgspec.field(default_factory=dict)
+    rankings: dict[str, RankingResult] = msgspec.field(default_factory=dict)
     costs: Costs | None = None
     record_version: int = RECORD_VERSION
 
@@ -195,7 +212,8 @@ def read_records(path: str | os.PathLike[str]) -> list[Record]:
 def _decode(line: bytes, number: int, path: str | os.PathLike[str]) -> Record:
     try:
         record = msgspec.json.decode(line, type=Record)
-    except msgspec.DecodeError as error:
+    # UnicodeDecodeError: of a key that is no UTF-8, which msgspec would quote
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FileFormatError(
             f"{path}, line {number} is not a benchmark record ({error}); remove that line to run it again."
         ) from error

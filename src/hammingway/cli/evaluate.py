@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 __all__ = ["command", "write_outputs"]
 
 _WIDEST = 10_000
-_PLAN_OPTIONS = ("hashers", "widths", "labels", "n_queries", "seed", "k", "metric", "protocol", "key", "repeats")
+_PLAN_OPTIONS = (
+    "hashers",
+    "widths",
+    "labels",
+    "n_queries",
+    "seed",
+    "k",
+    "metric",
+    "protocol",
+    "key",
+    "repeats",
+    "rankings",
+)
 
 
 class CommaList(click.ParamType[tuple[Any, ...]]):
@@ -31,7 +43,7 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
         """Return the values, or fail naming the wrong one."""
-        parts = value.split(",") if isinstance(value, str) else value
+        parts = value.split(",") if value and isinstance(value, str) else value
         return tuple(self.kind.convert(part.strip() if isinstance(part, str) else part, param, ctx) for part in parts)
 
 
@@ -63,6 +75,12 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
 )
 @click.option("--protocol", metavar="NAME", help="Split of a named data set; its default if not given.")
 @key_option
+@click.option(
+    "--rankings",
+    type=CommaList(click.STRING, "names"),
+    default="",
+    help="Rank the same codes otherwise too: asymmetric-8, asymmetric-4, rerank-100, asymmetric-8+rerank-100.",
+)
 @click.option("--repeats", metavar="N", type=COUNT, default=5, help="Times each search is timed; all are kept.")
 @click.option(
     "--plan", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="TOML plan, instead of DATA."
@@ -167,6 +185,7 @@ def _plan(ctx: click.Context, options: dict[str, Any]) -> tuple[PlanSpec, str | 
         seeds=(options["seed"],),
         k=options["k"],
         repeats=options["repeats"],
+        rankings=options["rankings"],
     )
     return plan, data_dir
 

@@ -23,6 +23,7 @@ _COMMANDS = {
     "convert": "hammingway.cli.convert",
     "export-onnx": "hammingway.cli.export_onnx",
     "evaluate": "hammingway.cli.evaluate",
+    "collection": "hammingway.cli.collection",
     "demo": "hammingway.cli.demo",
 }
 

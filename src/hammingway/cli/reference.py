@@ -33,8 +33,18 @@ def reference(group: click.Group, name: str) -> str:
     for command_name in group.list_commands(ctx):
         command = group.get_command(ctx, command_name)
         if command is not None:
-            parts.append("\n".join(_section(command, click.Context(command, parent=ctx, info_name=command_name))))
+            parts += _sections(command, click.Context(command, parent=ctx, info_name=command_name))
     return "\n".join(parts)
+
+
+def _sections(command: click.Command, ctx: click.Context) -> Iterator[str]:
+    """Yield the section of a command and, where it is a group, those of its commands."""
+    yield "\n".join(_section(command, ctx))
+    if isinstance(command, click.Group):
+        for name in command.list_commands(ctx):
+            inner = command.get_command(ctx, name)
+            if inner is not None:
+                yield from _sections(inner, click.Context(inner, parent=ctx, info_name=name))
 
 
 def _section(command: click.Command, ctx: click.Context) -> Iterator[str]:

@@ -16,14 +16,18 @@ from hammingway.storage import atomic_writer
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from hammingway.results import Neighbors, Ranges
+    from hammingway.collection import NamedNeighbors, NamedRanges, NamedReranked, NamedScored
+    from hammingway.indexes import Reranked
+    from hammingway.results import Neighbors, Ranges, Scored
+
+    Found = Neighbors | Ranges | Scored | Reranked | NamedNeighbors | NamedRanges | NamedScored | NamedReranked
 
 __all__ = ["JSON_LINES", "write", "write_arrays"]
 
 JSON_LINES = ".jsonl"
 
 
-def write(parts: Iterable[Neighbors | Ranges], out: Path | None, *, k: int | None, as_json: bool) -> None:
+def write(parts: Iterable[Found], out: Path | None, *, k: int | None, as_json: bool) -> None:
     """Write results to ``out``, or to stdout as they come.
 
     Parameters
@@ -44,7 +48,7 @@ def write(parts: Iterable[Neighbors | Ranges], out: Path | None, *, k: int | Non
         kept = list(parts)
         shape = (0, k or 0)
         ids = np.concatenate([np.empty(shape, np.int64), *(part.ids for part in kept)])
-        distances = np.concatenate([np.empty(shape, np.int32), *(part.distances for part in kept)])
+        distances = np.concatenate([np.empty(shape, np.int32), *map(_ranked_by, kept)])
         write_arrays(ids, distances, out)
 
 
@@ -68,26 +72,33 @@ def write_arrays(
         formats.write_vectors(distances_out, distances)
 
 
-def _lines(parts: Iterable[Neighbors | Ranges], *, as_json: bool) -> Iterator[str]:
+def _lines(parts: Iterable[Found], *, as_json: bool) -> Iterator[str]:
     """Yield the lines of a part of the queries at a time."""
     line = _json_line if as_json else _text_line
     query = 0
     for part in parts:
-        yield "".join(line(query + i, *found) for i, found in enumerate(map(_places_taken, part)))
+        name = "scores" if hasattr(part, "scores") else "distances"
+        yield "".join(line(query + i, *found, name) for i, found in enumerate(map(_places_taken, part)))
         query += len(part)
 
 
-def _places_taken(found: tuple[NDArray[np.int64], NDArray[np.int32]]) -> tuple[list[int], list[int]]:
-    """Return ids and distances as lists, without the -1 that fills up where fewer than k codes exist."""
+def _ranked_by(part: Found) -> NDArray[Any]:
+    values: NDArray[Any] = part.scores if hasattr(part, "scores") else part.distances
+    return values
+
+
+def _places_taken(found: tuple[NDArray[Any], NDArray[Any]]) -> tuple[list[Any], list[Any]]:
+    """Return ids and distances as lists, without the -1 or None that fills up where fewer than k codes exist."""
     ids, distances = found
-    taken = ids >= 0
+    taken = ids.astype(np.bool_) if ids.dtype == object else ids >= 0  # no id is empty, and None is false
     return ids[taken].tolist(), distances[taken].tolist()
 
 
-def _json_line(query: int, ids: list[int], distances: list[int]) -> str:
-    return json.dumps({"query": query, "ids": ids, "distances": distances}) + "\n"
+def _json_line(query: int, ids: list[Any], distances: list[Any], name: str) -> str:
+    return json.dumps({"query": query, "ids": ids, name: distances}) + "\n"
 
 
-def _text_line(query: int, ids: list[int], distances: list[int]) -> str:
-    pairs = (f"{i}:{distance}" for i, distance in zip(ids, distances, strict=True))
+def _text_line(query: int, ids: list[Any], distances: list[Any], _name: str) -> str:
+    # A string id may hold blanks and colons: quoted as in JSON it can be read again.
+    pairs = (f"{json.dumps(i)}:{distance}" for i, distance in zip(ids, distances, strict=True))
     return " ".join((str(query), *pairs)) + "\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,12 @@ from hammingway.cli import options
 from hammingway.cli.options import InputFile, OutputFile
 from hammingway.cli.printing import report
 from hammingway.cli.progress_bar import progress_bar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hammingway.codes import Codes
 
 __all__ = ["command"]
 
@@ -29,6 +36,12 @@ OUT = "Where to write the results: .jsonl as --json prints them, .npy or .ivecs 
     type=click.IntRange(min=0),
     help="Find all codes up to this many bits away, instead of k.",
 )
+@click.option(
+    "--asymmetric", is_flag=True, help="Rank by the scores that --model gives the queries, not by their bits."
+)
+@click.option(
+    "--query-bits", type=click.Choice(["4", "8"]), default="8", help="Bits a score is rounded to, with --asymmetric."
+)
 @click.option("--out", type=OutputFile(JSON_LINES, ".npy", ".ivecs", ".ibin"), help=OUT)
 @options.key_option
 @options.threads_option
@@ -40,6 +53,8 @@ def command(
     model: Path | None,
     k: int | None,
     radius: int | None,
+    asymmetric: bool,
+    query_bits: str,
     out: Path | None,
     key: str | None,
     n_threads: int | None,
@@ -47,28 +62,34 @@ def command(
 ) -> None:
     """Find the nearest codes of each query by Hamming distance.
 
-    DATABASE holds codes or a saved index, QUERIES codes, or vectors if --model is given. The search is
-    exact; equal distances come in the order of ids. Queries of another hasher than the database's are
-    refused.
+    DATABASE holds codes or a saved index of any kind, QUERIES codes, or vectors if --model is given. The
+    search is exact, unless the index is an approximate one (table, ivf), and equal distances come in the
+    order of ids. Queries of another hasher than the database's are refused.
 
     A query gives a line: its number, then id:distance. With --json a line is
-    {"query": 0, "ids": [...], "distances": [...]}.
+    {"query": 0, "ids": [...], "distances": [...]}, or "scores" with --asymmetric.
     """
     from hammingway.cli import result_output, searching
 
     wanted = searching.Wanted.from_options(k, radius, out)
+    if asymmetric:
+        searching.check_asymmetric(wanted, model, out)
     index, encoder = searching.open_database(database, n_threads=n_threads)
-    codes = searching.open_queries(queries, index, encoder, model=model, key=key)
+    opened: Codes | NDArray[np.float32]
+    if asymmetric and model is not None:
+        opened = searching.open_scores(queries, index, encoder, model=model, key=key)
+    else:
+        opened = searching.open_queries(queries, index, encoder, model=model, key=key)
     # Lines that appear on a terminal are progress enough, and a bar would be drawn between them.
     with progress_bar("searching", hidden=out is None and sys.stdout.isatty()) as progress:
-        parts = searching.search(index, codes, wanted, progress=progress)
+        parts = searching.search(index, opened, wanted, query_bits=int(query_bits), progress=progress)
         result_output.write(parts, out, k=wanted.k, as_json=as_json)
     if out is not None:
         facts = {
-            "n_queries": len(codes),
+            "n_queries": len(opened),
             "n": len(index),
             "n_bits": index.n_bits,
             "k": wanted.k,
             "radius": wanted.radius,
         }
-        report(f"{out}: results of {len(codes)} queries.", as_json=as_json, **facts, out=str(out))
+        report(f"{out}: results of {len(opened)} queries.", as_json=as_json, **facts, out=str(out))

@@ -5,26 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from hammingway.cli.progress_bar import progress_bar
 from hammingway.cli.result_output import JSON_LINES
 from hammingway.code_files import read_codes
-from hammingway.errors import FileFormatError, InvalidInputError
-from hammingway.indexes import FlatIndex
+from hammingway.codes import Codes
+from hammingway.errors import CodeWidthError, FileFormatError, InvalidInputError
+from hammingway.indexes import FlatIndex, Index
 from hammingway.indexes.base import check_codes
-from hammingway.indexes.flat_file import KIND as INDEX_KIND
+from hammingway.indexes.loading import INDEX_KINDS
 from hammingway.progress import row_chunks
 from hammingway.storage import read_kind
 
 if TYPE_CHECKING:
-    from hammingway.codes import Codes
-    from hammingway.progress import Progress
-    from hammingway.results import Neighbors, Ranges
+    import numpy as np
+    from numpy.typing import NDArray
 
-__all__ = ["DEFAULT_K", "Wanted", "open_database", "open_queries", "search"]
+    from hammingway.indexes import IVFIndex
+    from hammingway.progress import Progress
+    from hammingway.results import Neighbors, Ranges, Scored
+
+__all__ = [
+    "DEFAULT_K",
+    "Wanted",
+    "check_asymmetric",
+    "open_database",
+    "open_queries",
+    "open_scores",
+    "queries_a_part",
+    "search",
+]
 
 DEFAULT_K = 10
 _MOST_QUERIES = 1024
@@ -56,7 +69,7 @@ class Wanted:
         return cls(k=None, radius=radius)
 
 
-def open_database(path: Path, *, n_threads: int | None) -> tuple[FlatIndex, str | None]:
+def open_database(path: Path, *, n_threads: int | None) -> tuple[Index, str | None]:
     """Return the codes or the saved index at ``path`` as an index, and the fingerprint of their encoder if known.
 
     Raises
@@ -67,7 +80,7 @@ def open_database(path: Path, *, n_threads: int | None) -> tuple[FlatIndex, str 
         return _open_database(path, n_threads)
 
 
-def open_queries(path: Path, index: FlatIndex, encoder: str | None, *, model: Path | None, key: str | None) -> Codes:
+def open_queries(path: Path, index: Index, encoder: str | None, *, model: Path | None, key: str | None) -> Codes:
     """Return the queries at ``path``: codes, or vectors encoded by ``model``.
 
     Parameters
@@ -97,24 +110,82 @@ def open_queries(path: Path, index: FlatIndex, encoder: str | None, *, model: Pa
         return hasher.encode(X, progress=progress)
 
 
+def check_asymmetric(wanted: Wanted, model: Path | None, out: Path | None) -> None:
+    """Raise unless the other options suit a ranking by scores.
+
+    Raises
+    ------
+    click.UsageError : there is no hasher to give scores, or they would stand where distances do.
+    """
+    if model is None:
+        raise click.UsageError("--asymmetric ranks by the scores of vectors; give --model, the hasher of the database.")
+    if wanted.k is None:
+        raise click.UsageError("--radius counts bits; leave out --asymmetric.")
+    if out is not None and out.suffix.lower() == ".ibin":
+        raise click.UsageError(
+            "An .ibin file holds distances, not scores; give --out a name in .jsonl, .npy or .ivecs."
+        )
+
+
+def open_scores(path: Path, index: Index, encoder: str | None, *, model: Path, key: str | None) -> NDArray[np.float32]:
+    """Return the scores that ``model`` gives the vectors at ``path``, float32 (n_queries, n_bits).
+
+    Raises
+    ------
+    FileFormatError : a file holds something else, or is damaged.
+    CodeWidthError : the model is of another width than the database.
+    InvalidInputError : it is another encoder than the database's.
+    """
+    from hammingway.cli.reading import open_vectors
+    from hammingway.hashers import load_hasher
+
+    hasher = load_hasher(model)
+    _check_same_encoder(hasher.fingerprint(), encoder, model)
+    X = open_vectors(path, key=key)
+    with progress_bar("projecting"):
+        scores = hasher.project_queries(X)
+    if scores.shape[1] != index.n_bits:
+        raise CodeWidthError(f"{model} gives {scores.shape[1]} scores a query; the database has {index.n_bits} bits.")
+    return scores
+
+
 def search(
-    index: FlatIndex, queries: Codes, wanted: Wanted, *, progress: Progress | None = None
-) -> Iterator[Neighbors | Ranges]:
-    """Yield the results of ``queries`` a part at a time, in order."""
-    n_rows = max(1, min(_MOST_QUERIES, _PART_BITS // (index.n_bits * max(1, len(index)))))
+    index: Index,
+    queries: Codes | NDArray[np.float32],
+    wanted: Wanted,
+    *,
+    query_bits: int = 8,
+    progress: Progress | None = None,
+) -> Iterator[Neighbors | Ranges | Scored]:
+    """Yield the results of ``queries``, codes or scores, a part at a time, in order.
+
+    Parameters
+    ----------
+    query_bits : 4 or 8, the bits a score is rounded to.
+    """
+    for rows in row_chunks(len(queries), queries_a_part(len(index), index.n_bits, wanted), progress):
+        part = queries[rows]
+        if wanted.radius is not None and isinstance(part, Codes):
+            yield index.search_radius(part, wanted.radius)
+        elif wanted.k is not None and isinstance(part, Codes):
+            yield index.search(part, wanted.k)
+        elif wanted.k is not None and not isinstance(part, Codes):
+            scored = cast("FlatIndex | IVFIndex", index)  # every kind that is saved has an asymmetric search
+            yield scored.search_asymmetric(part, wanted.k, query_bits=query_bits)
+
+
+def queries_a_part(n: int, n_bits: int, wanted: Wanted) -> int:
+    """Return how many queries to search at once among ``n`` codes, so that Ctrl-C is heard and results fit memory."""
+    n_queries = max(1, min(_MOST_QUERIES, _PART_BITS // (n_bits * max(1, n))))
     if wanted.radius is not None:
-        n_rows = max(1, min(n_rows, _PART_PAIRS // max(1, len(index))))
-    for rows in row_chunks(len(queries), n_rows, progress):
-        if wanted.radius is not None:
-            yield index.search_radius(queries[rows], wanted.radius)
-        elif wanted.k is not None:
-            yield index.search(queries[rows], wanted.k)
+        n_queries = max(1, min(n_queries, _PART_PAIRS // max(1, n)))
+    return n_queries
 
 
-def _open_database(path: Path, n_threads: int | None) -> tuple[FlatIndex, str | None]:
+def _open_database(path: Path, n_threads: int | None) -> tuple[Index, str | None]:
     kind = read_kind(path)
-    if kind == INDEX_KIND:
-        return FlatIndex.load(path, n_threads=n_threads), None
+    if kind in INDEX_KINDS:
+        return INDEX_KINDS[kind].load(path, n_threads=n_threads), None
     if kind is None:
         raise FileFormatError(
             f"{path} is neither a file of codes nor a saved index, or it is damaged; write it with 'hammingway encode'."

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from hammingway.collection.collection import Collection
-from hammingway.collection.results import CollectionStats, Items, NamedNeighbors, NamedRanges
+from hammingway.collection.results import (
+    CollectionStats,
+    Items,
+    NamedNeighbors,
+    NamedRanges,
+    NamedReranked,
+    NamedScored,
+)
 
-__all__ = ["Collection", "CollectionStats", "Items", "NamedNeighbors", "NamedRanges"]
+__all__ = ["Collection", "CollectionStats", "Items", "NamedNeighbors", "NamedRanges", "NamedReranked", "NamedScored"]

@@ -16,14 +16,25 @@ from hammingway.collection import tables
 from hammingway.collection.database import Folder
 from hammingway.collection.limits import Limits
 from hammingway.collection.loading import CHUNK_WORDS, map_segment
+from hammingway.collection.names import Names
 from hammingway.collection.parts import Part, Snapshot
-from hammingway.collection.records import RECENT, FileRecord, Manifest, SegmentRecord, encode, mark
+from hammingway.collection.records import (
+    FORMAT_VERSION,
+    RECENT,
+    FileRecord,
+    Manifest,
+    NamesRecord,
+    SegmentRecord,
+    encode,
+    mark,
+)
 from hammingway.collection.segments import ArrayWriter, sync_folder
 from hammingway.kernels import LANES, write_rows
 
 __all__ = ["Batch", "Change"]
 
 _COPY_ROWS = 128 * LANES
+_RECENT_COLUMNS = ("first_slot", "mark", "keys", "codes", "originals", "names")
 
 
 class Rows(Protocol):
@@ -32,13 +43,17 @@ class Rows(Protocol):
     def rows(self, slots: NDArray[np.int64]) -> NDArray[np.uint8]: ...
     def originals_of(self, slots: NDArray[np.int64]) -> NDArray[Any] | None: ...
 
+    @property
+    def names(self) -> Names | None: ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """New codes, uint8 (n, ceil(n_bits / 8)), and their originals, (n, n_features) or None."""
+    """New codes, uint8 (n, ceil(n_bits / 8)), their originals, (n, n_features) or None, and string ids or None."""
 
     packed: NDArray[np.uint8]
     originals: NDArray[Any] | None
+    names: Names | None = None
 
     def rows(self, slots: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the codes of ``slots``."""
@@ -77,14 +92,33 @@ class Gathered:
         """Return the originals of some rows."""
         return self._collect(chunk, lambda source, slots: source.originals_of(slots))
 
+    def name_lengths(self, chunk: slice) -> NDArray[np.int64]:
+        """Return the bytes of the names of some rows, int64."""
+        return self._collect(chunk, lambda source, slots: source.names.lengths(slots))
+
+    def name_hashes(self, chunk: slice) -> NDArray[np.uint64]:
+        """Return the hashes of the names of some rows."""
+        return self._collect(chunk, lambda source, slots: source.names.hashes_by_slot()[slots])
+
+    def name_text(self, chunk: slice) -> NDArray[np.uint8]:
+        """Return the names of some rows, one after another."""
+        owners, slots, lengths = self.owners[chunk], self.slots[chunk], self.name_lengths(chunk)
+        text = np.empty(int(lengths.sum()), np.uint8)
+        for owner in np.flatnonzero(np.bincount(owners)).tolist():
+            names = self.sources[owner].names
+            if names is not None:
+                mine = owners == owner
+                text[np.repeat(mine, lengths)] = names.text_of(slots[mine])
+        return text
+
     def _collect(self, chunk: slice, read: Any) -> NDArray[Any]:
         owners, slots = self.owners[chunk], self.slots[chunk]
         collected: NDArray[Any] | None = None
-        for owner in np.unique(owners):
+        for owner in np.flatnonzero(np.bincount(owners)).tolist():  # many times as fast as unique
             mine = owners == owner
             values = read(self.sources[owner], slots[mine])
             if collected is None:
-                collected = np.empty((len(owners), values.shape[1]), values.dtype)
+                collected = np.empty((len(owners), *values.shape[1:]), values.dtype)
             collected[mine] = values
         if collected is None:
             raise ValueError("a chunk has no rows")
@@ -139,21 +173,28 @@ class Change:
     def replaced(self, keys: NDArray[np.int64]) -> None:
         """Remove the codes and metadata of ``keys``, which are to come anew."""
         self.kill(keys)
-        self.forget(keys, names=False)
+        self.forget(keys)
 
     def describe(self, keys: NDArray[np.int64], bodies: Sequence[str | None]) -> None:
         """Store the metadata, JSON, of new items."""
         n_stored = tables.store_bodies(self.connection, keys, bodies)
         self.update(n_described=self.manifest.n_described + n_stored)
 
-    def forget(self, keys: NDArray[np.int64], *, names: bool) -> None:
-        """Remove the metadata of ``keys``, and their names too if asked."""
+    def forget(self, keys: NDArray[np.int64]) -> None:
+        """Remove the metadata of ``keys``."""
         if self.manifest.n_described:
-            n_removed = tables.forget(self.connection, "metadata", keys)
-            self.update(n_described=self.manifest.n_described - n_removed)
-        if names and self.manifest.n_named:
-            n_removed = tables.forget(self.connection, "names", keys)
-            self.update(n_named=self.manifest.n_named - n_removed)
+            n_removed = tables.forget(self.connection, keys)
+            self.update(
+                n_described=self.manifest.n_described - n_removed, n_forgotten=self.manifest.n_forgotten + n_removed
+            )
+
+    def modernise(self) -> None:
+        """Bring a collection of format version 1 to the present one."""
+        self.connection.execute("ALTER TABLE recent ADD COLUMN names BLOB")
+        if self.manifest.id_type == "string":
+            self.merge(self.snapshot.segments, recent=True)
+        self.connection.execute("DROP TABLE names")
+        self.update(format_version=FORMAT_VERSION, n_named=0)
 
     def merge(self, segments: Sequence[Part], *, recent: bool) -> None:
         """Write the live codes of some segments, and of recent writes if asked, into new segments."""
@@ -199,9 +240,12 @@ class Change:
             keys.astype("<i8", copy=False).tobytes(),
             batch.packed.tobytes(),
             None if batch.originals is None else batch.originals.tobytes(),
+            *(() if batch.names is None else ("\0".join(batch.names.texts(np.arange(len(keys)))).encode(),)),
         )
-        row = (first_slot, *contents, mark(first_slot, *contents))
-        self.connection.execute("INSERT INTO recent VALUES (?, ?, ?, ?, ?)", row)
+        row = (first_slot, mark(first_slot, *contents), *contents)
+        columns = _RECENT_COLUMNS[: len(row)]
+        places = ", ".join("?" * len(row))
+        self.connection.execute(f"INSERT INTO recent ({', '.join(columns)}) VALUES ({places})", row)  # noqa: S608
         self._replace(recent=_appended(self.snapshot.recent, keys, batch))
         if self.snapshot.recent.n_live < self.snapshot.recent.n_slots:
             self._store_live(self.snapshot.recent, np.array([0]))
@@ -211,7 +255,9 @@ class Change:
         self.connection.execute("DELETE FROM live WHERE segment = ?", (RECENT,))
         nothing = np.empty(0, np.int64)
         width = -(-self.manifest.n_bits // 8)
-        empty = Part.in_memory(nothing, np.empty((0, width), np.uint8), None, n_bits=self.manifest.n_bits)
+        names = Names.of([]) if self.manifest.id_type == "string" else None
+        packed = np.empty((0, width), np.uint8)
+        empty = Part.in_memory(nothing, packed, originals=None, names=names, n_bits=self.manifest.n_bits)
         self._replace(recent=empty)
 
     def _drop(self, part: Part) -> None:
@@ -228,7 +274,7 @@ class Change:
             body = encode(record)
             row = (record.number, body, mark(record.number, body))
             self.connection.execute("INSERT INTO segments VALUES (?, ?, ?)", row)
-            part = map_segment(self._folder, record, self.manifest.n_bits)
+            part = map_segment(self._folder, record, self.manifest)
             self._replace(segments=(*self.snapshot.segments, part))
 
     def _write_segment(self, gathered: Gathered, start: int, stop: int) -> SegmentRecord:
@@ -245,6 +291,7 @@ class Change:
             planes=self._write_planes(number, gathered, chunks, n),
             keys=None if contiguous else self._write_array(number, "keys", keys),
             originals=self._write_originals(number, gathered, chunks, n),
+            names=self._write_names(number, gathered, chunks, slice(start, stop)),
         )
 
     def _write_planes(self, number: int, gathered: Gathered, chunks: Sequence[slice], n: int) -> FileRecord:
@@ -264,6 +311,24 @@ class Change:
             for chunk in chunks:
                 file.write(gathered.originals(chunk))
             return file.finish()
+
+    def _write_names(self, number: int, gathered: Gathered, chunks: Sequence[slice], rows: slice) -> NamesRecord | None:
+        if self.manifest.id_type == "integer":
+            return None
+        ends = np.cumsum(gathered.name_lengths(rows))
+        n_bytes = int(ends[-1])
+        with self._writer(number, "names", np.uint8, (n_bytes,)) as file:
+            for chunk in chunks:
+                file.write(gathered.name_text(chunk))
+            text = file.finish()
+        hashes = gathered.name_hashes(rows)
+        slots = np.argsort(hashes)
+        return NamesRecord(
+            text=text,
+            ends=self._write_array(number, "name-ends", ends.astype(np.uint32 if n_bytes < 1 << 32 else np.uint64)),
+            hashes=self._write_array(number, "name-hashes", hashes[slots]),
+            slots=self._write_array(number, "name-slots", slots.astype(np.uint32)),
+        )
 
     def _write_array(self, number: int, content: str, array: NDArray[Any]) -> FileRecord:
         with self._writer(number, content, array.dtype, array.shape) as file:
@@ -289,6 +354,15 @@ def _appended(recent: Part, keys: NDArray[np.int64], batch: Batch) -> Part:
     originals = batch.originals
     if originals is not None and recent.originals is not None:
         originals = np.concatenate([recent.originals, originals])
+    names = recent.names
+    if names is not None and batch.names is not None:
+        names = names.followed_by(batch.names)
     return replace(
-        recent, planes=planes, live=live, n_slots=n_slots, keys=np.concatenate([old, keys]), originals=originals
+        recent,
+        planes=planes,
+        live=live,
+        n_slots=n_slots,
+        keys=np.concatenate([old, keys]),
+        originals=originals,
+        names=names,
     )

@@ -27,8 +27,7 @@ def damages(connection: Connection, folder: Folder, snapshot: Snapshot) -> list[
 def _checks(connection: Connection, folder: Folder, snapshot: Snapshot) -> Iterator[Callable[[], object]]:
     manifest = snapshot.manifest
     yield lambda: _check_database(connection, folder)
-    yield lambda: tables.check_table(connection, "names", manifest.n_named, folder.database)
-    yield lambda: tables.check_table(connection, "metadata", manifest.n_described, folder.database)
+    yield lambda: tables.check_table(connection, manifest.n_described, folder.database)
     for part in snapshot.segments:
         for file in part.files.values():
             file.forget_checks()

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from sqlite3 import Connection
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,18 +19,29 @@ from hammingway.collection.changes import Batch
 from hammingway.collection.checking import damages
 from hammingway.collection.creation import create_folder
 from hammingway.collection.database import Folder
+from hammingway.collection.encoding import CodesOrVectors, Encoding
 from hammingway.collection.filters import Condition, compile_filter
-from hammingway.collection.inputs import OriginalType, check_choice, check_metadata, check_originals
+from hammingway.collection.inputs import OriginalType, check_choice, check_metadata
 from hammingway.collection.keys import Ids
 from hammingway.collection.parts import Part, Snapshot
+from hammingway.collection.questions import Question
 from hammingway.collection.records import FORMAT_VERSION, IdType, Manifest
-from hammingway.collection.results import CollectionStats, Items, NamedNeighbors, NamedRanges
-from hammingway.collection.scan import filtered, nearest, within_radius
+from hammingway.collection.results import (
+    CollectionStats,
+    Items,
+    NamedNeighbors,
+    NamedRanges,
+    NamedReranked,
+    NamedScored,
+    named,
+)
+from hammingway.collection.scan import filtered, within_radius
 from hammingway.collection.session import Session
-from hammingway.errors import FileFormatError, InvalidInputError
+from hammingway.errors import InvalidInputError
 from hammingway.ids import distinct
-from hammingway.indexes.base import check_codes, check_k, check_n_threads, check_radius
-from hammingway.results import Neighbors, Ranges
+from hammingway.indexes.base import check_n_threads, check_radius
+from hammingway.indexes.rerank import MetricName, Reranked
+from hammingway.results import Neighbors, Ranges, Scored
 
 if TYPE_CHECKING:
     from hammingway.hashers.base import Hasher
@@ -38,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["Collection"]
 
 Metadata = Sequence[Mapping[str, Any] | None]
+Where = Mapping[str, Any] | None
 
 
 class Collection:
@@ -69,7 +81,7 @@ class Collection:
         self.n_threads = check_n_threads(n_threads)
         self._session = session
         self._guard = session.guard
-        self._hasher: Hasher | None = None
+        self._encoding = Encoding(session.folder, session.snapshot.manifest)
 
     @classmethod
     def create(
@@ -149,8 +161,7 @@ class Collection:
 
     def __contains__(self, item_id: object) -> bool:
         """Return whether there is an item with this id."""
-        with self._session.reading() as (snapshot, connection):
-            return id_keys.has(connection, snapshot, item_id, self._guard)
+        return id_keys.has(self._session.snapshot, item_id)
 
     def __repr__(self) -> str:
         return f"Collection({str(self._session.folder.path)!r}, {len(self)} items of {self.n_bits} bits)"
@@ -167,7 +178,7 @@ class Collection:
 
     @property
     def encoder_fingerprint(self) -> str | None:
-        """Fingerprint of the hasher whose codes these are, or None where any are taken."""
+        """Fingerprint of the hasher whose codes these are; None: any are taken."""
         return self._manifest.encoder
 
     @property
@@ -176,25 +187,13 @@ class Collection:
 
         Raises
         ------
-        InvalidInputError : none is stored.
-        FileFormatError : its file is damaged, or not the one the collection was created with.
+        InvalidInputError, FileFormatError : none is stored; or its file is damaged or another one.
         """
-        if not self._manifest.has_encoder:
-            raise InvalidInputError("this collection stores no encoder; hand over Codes instead of vectors.")
-        if self._hasher is None:
-            from hammingway.hashers.saving import load_hasher
-
-            hasher = load_hasher(self._session.folder.encoder)
-            if hasher.fingerprint() != self.encoder_fingerprint:
-                raise FileFormatError(
-                    f"{self._session.folder.encoder} is not the encoder of this collection. Restore a copy."
-                )
-            self._hasher = hasher
-        return self._hasher
+        return self._encoding.hasher
 
     def add(
         self,
-        items: Codes | StoredCodes | ArrayLike,
+        items: CodesOrVectors,
         *,
         ids: ArrayLike | Sequence[str] | None = None,
         metadata: Metadata | None = None,
@@ -219,7 +218,7 @@ class Collection:
 
     def upsert(
         self,
-        items: Codes | StoredCodes | ArrayLike,
+        items: CodesOrVectors,
         *,
         ids: ArrayLike | Sequence[str],
         metadata: Metadata | None = None,
@@ -236,9 +235,9 @@ class Collection:
         InvalidInputError : an id is not there; nothing was removed.
         """
         with self._session.changing() as change:
-            keys = distinct(id_keys.find_known(change.connection, change.snapshot, ids, self._guard))
+            keys = distinct(id_keys.find_known(change.snapshot, ids))
             change.kill(keys)
-            change.forget(keys, names=True)
+            change.forget(keys)
         return len(keys)
 
     def get(self, ids: ArrayLike | Sequence[str]) -> Items:
@@ -249,60 +248,90 @@ class Collection:
         InvalidInputError : an id is not there.
         """
         with self._session.reading() as (snapshot, connection):
-            keys = id_keys.find_known(connection, snapshot, ids, self._guard)
+            keys = id_keys.find_known(snapshot, ids)
             bodies = tables.bodies_of(connection, keys, self._guard.path)
-            named = id_keys.name_keys(connection, keys, self._guard) if self.id_type == "string" else keys
-        owners, slots = snapshot.find(keys)
-        packed = np.empty((len(keys), -(-self.n_bits // 8)), np.uint8)
-        vectors = _room_for_vectors(snapshot.manifest, len(keys))
-        for i in np.unique(owners).tolist():
-            mine = owners == i
-            packed[mine] = snapshot.parts[i].rows(slots[mine])
-            if vectors is not None:
-                vectors[mine] = snapshot.parts[i].originals_of(slots[mine])
+        given = id_keys.name_keys(snapshot, keys) if self.id_type == "string" else keys
+        codes, vectors = snapshot.contents(keys)
         metadata = [json.loads(bodies.get(key, "{}")) for key in keys.tolist()]
-        return Items(named, Codes(packed, self.n_bits), metadata, vectors)
+        return Items(given, Codes(codes, self.n_bits), metadata, vectors)
 
+    @overload
     def search(
-        self, queries: Codes | StoredCodes | ArrayLike, k: int, *, where: Mapping[str, Any] | None = None
-    ) -> Neighbors | NamedNeighbors:
-        """Return the ``k`` nearest items of each query, exactly, sorted by (distance, id).
+        self, queries: CodesOrVectors, k: int, *, where: Where = ..., query_bits: None = ..., rerank: None = ...
+    ) -> Neighbors | NamedNeighbors: ...
+    @overload
+    def search(
+        self, queries: CodesOrVectors, k: int, *, where: Where = ..., query_bits: int, rerank: None = ...
+    ) -> Scored | NamedScored: ...
+    @overload
+    def search(
+        self,
+        queries: CodesOrVectors,
+        k: int,
+        *,
+        where: Where = ...,
+        query_bits: int | None = ...,
+        rerank: int,
+        metric: MetricName = ...,
+        vectors: ArrayLike | None = ...,
+    ) -> Reranked | NamedReranked: ...
+    def search(
+        self,
+        queries: CodesOrVectors,
+        k: int,
+        *,
+        where: Where = None,
+        query_bits: int | None = None,
+        rerank: int | None = None,
+        metric: MetricName = "cosine",
+        vectors: ArrayLike | None = None,
+    ) -> Neighbors | NamedNeighbors | Scored | NamedScored | Reranked | NamedReranked:
+        """Return the ``k`` nearest items of each query, exactly, equal ones in the order of their ids.
 
-        String ids at equal distances come in the order in which they were first added.
+        String ids at equal distances come in the order in which they were first added. Without options
+        items are ranked by Hamming distance; ``query_bits`` ranks by the inner product of the query's
+        scores with the codes read as -1 and +1; ``rerank`` puts the first of either in order by the
+        original vectors.
 
         Parameters
         ----------
         queries : codes, or vectors (n_queries, n_features) for the stored encoder.
-        k : neighbours a query, from 1; id -1 (None for strings) at distance ``n_bits + 1`` fills up.
+        k : items a query, from 1; id -1 (None for strings) at distance ``n_bits + 1``, score minus
+            infinity or distance infinity fills up.
         where : filter on the metadata, as :func:`hammingway.collection.filters.compile_filter` takes it:
             ``{"section": "python", "year": {"$gte": 2010}}``. None searches all.
+        query_bits : 4 or 8, the bits a score is rounded to; see :meth:`hammingway.FlatIndex.search_asymmetric`.
+        rerank : candidates a query, at least ``k``, whose originals are read, in the order of their files.
+        metric : what :func:`hammingway.rerank` ranks by: 'cosine', 'inner-product' or 'euclidean'.
+        vectors : originals of the queries (n_queries, n_features); left out where ``queries`` are the vectors.
 
         Raises
         ------
-        CodeWidthError, InvalidInputError : queries of another width or encoder, or no such filter.
+        CodeWidthError, ShapeError, InvalidInputError : queries of another width or encoder, no such filter,
+            or what is asked for needs an encoder or originals that are not kept.
         FileFormatError : damaged bytes were found.
         """
-        codes, k = self._codes(queries, "queries"), check_k(k)
+        question = Question.of(
+            self._encoding, queries, k, query_bits=query_bits, depth=rerank, vectors=vectors, metric=metric
+        )
         condition = None if where is None else compile_filter(where)
         with self._session.reading() as (snapshot, connection):
             parts = self._parts(connection, snapshot, condition)
-            keys, distances = nearest(parts, codes.packed, k, n_bits=self.n_bits, n_threads=self.n_threads)
-            if self.id_type == "integer":
-                return Neighbors(keys, distances)
-            return NamedNeighbors(id_keys.name_keys(connection, keys, self._guard), distances)
+            found = question.answer(snapshot, parts, n_threads=self.n_threads)
+            return found if self.id_type == "integer" else named(found, id_keys.name_keys(snapshot, found.ids))
 
     def search_radius(
-        self, queries: Codes | StoredCodes | ArrayLike, radius: int, *, where: Mapping[str, Any] | None = None
+        self, queries: CodesOrVectors, radius: int, *, where: Mapping[str, Any] | None = None
     ) -> Ranges | NamedRanges:
         """Return all items within ``radius`` bits of each query, that distance included; see :meth:`search`."""
-        codes, radius = self._codes(queries, "queries"), min(check_radius(radius), self.n_bits)
+        codes, radius = self._encoding.codes(queries, "queries"), min(check_radius(radius), self.n_bits)
         condition = None if where is None else compile_filter(where)
         with self._session.reading() as (snapshot, connection):
             parts = self._parts(connection, snapshot, condition)
             keys, distances, offsets = within_radius(parts, codes.packed, radius, n_threads=self.n_threads)
             if self.id_type == "integer":
                 return Ranges(keys, distances, offsets)
-            return NamedRanges(id_keys.name_keys(connection, keys, self._guard), distances, offsets)
+            return NamedRanges(id_keys.name_keys(snapshot, keys), distances, offsets)
 
     def compact(self) -> None:
         """Give back the space of deleted and replaced items, and write what is recent into segments."""
@@ -340,7 +369,7 @@ class Collection:
 
     def _put(
         self,
-        items: Codes | StoredCodes | ArrayLike,
+        items: CodesOrVectors,
         ids: Ids | None,
         metadata: Metadata | None,
         vectors: ArrayLike | None,
@@ -351,50 +380,21 @@ class Collection:
             ids = items.ids
         if vectors is None and not isinstance(items, Codes | StoredCodes) and self._manifest.originals is not None:
             vectors = items
-        codes = self._codes(items, "codes")
-        originals = self._originals(vectors, len(codes))
+        codes = self._encoding.codes(items, "codes")
+        originals = self._encoding.originals(vectors, (len(codes), self._manifest.n_features))
         bodies = check_metadata(metadata, len(codes))
         with self._session.changing() as change:
             if originals is not None:
                 change.update(n_features=originals.shape[1])
-            keys, named = id_keys.new_keys(change, ids, len(codes), replace=replace, guard=self._guard)
-            change.insert(keys, Batch(codes.packed, originals))
+            keys, names, named = id_keys.new_keys(change, ids, len(codes), replace=replace)
+            change.insert(keys, Batch(codes.packed, originals, names))
             if bodies is not None:
                 change.describe(keys, bodies)
         return np.asarray(named)
 
-    def _codes(self, items: Codes | StoredCodes | ArrayLike, what: str) -> Codes:
-        """Return codes of this collection's encoder and width, encoding vectors."""
-        if isinstance(items, StoredCodes):
-            known = self.encoder_fingerprint
-            if items.encoder is not None and known is not None and items.encoder != known:
-                raise InvalidInputError(
-                    f"{what} are of encoder {items.encoder}; this collection holds codes of {known}. Encode them again."
-                )
-            items = items.codes
-        codes = items if isinstance(items, Codes) else self.encoder.encode(items)
-        check_codes(codes, self.n_bits, what=what)
-        return codes
-
-    def _originals(self, vectors: ArrayLike | None, n: int) -> NDArray[Any] | None:
-        dtype = self._manifest.originals
-        if dtype is None:
-            if vectors is not None:
-                raise InvalidInputError("this collection keeps no vectors; create one with originals='float32'.")
-            return None
-        if vectors is None:
-            raise InvalidInputError(f"this collection keeps vectors as {dtype}; hand them over as vectors.")
-        return check_originals(vectors, dtype, (n, self._manifest.n_features))
-
     def _parts(self, connection: Connection, snapshot: Snapshot, condition: Condition | None) -> Sequence[Part]:
         if condition is None:
             return snapshot.parts
-        self._guard.check(connection, "metadata", snapshot.manifest.n_described)
+        self._guard.check(connection, snapshot.manifest.n_described)
         keys, inverted = tables.matching_keys(connection, condition)
         return filtered(snapshot, keys, inverted=inverted)
-
-
-def _room_for_vectors(manifest: Manifest, n: int) -> NDArray[Any] | None:
-    if manifest.originals is None or manifest.n_features is None:
-        return None
-    return np.empty((n, manifest.n_features), manifest.originals)

@@ -23,15 +23,16 @@ CREATE TABLE live (
     segment INTEGER, chunk INTEGER, bits BLOB NOT NULL, mark INTEGER NOT NULL, PRIMARY KEY (segment, chunk)
 ) WITHOUT ROWID;
 CREATE TABLE recent (
-    first_slot INTEGER PRIMARY KEY, keys BLOB NOT NULL, codes BLOB NOT NULL, originals BLOB, mark INTEGER NOT NULL
+    first_slot INTEGER PRIMARY KEY, keys BLOB NOT NULL, codes BLOB NOT NULL, originals BLOB, mark INTEGER NOT NULL,
+    names BLOB
 );
-CREATE TABLE names (key INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, mark INTEGER NOT NULL);
 CREATE TABLE metadata (key INTEGER PRIMARY KEY, body TEXT NOT NULL, mark INTEGER NOT NULL);
 """
 _BUSY_SECONDS = 30.0
 _CACHE_KIB = 32768
 _LOG_PAGES = 2000
 _COUNTER_TRIES = 5
+_FREE_SHARE = 10
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _SYSTEM = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,
@@ -45,7 +46,7 @@ class Folder:
     """The paths inside the directory of a collection."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()  # a program may change its folder while a collection is open
         self.database = self.path / "collection.db"
         self.segments = self.path / "segments"
         self.encoder = self.path / "encoder.hasher"
@@ -78,6 +79,7 @@ class Database:
         self._folder, self.read_only = folder, read_only
         self.lock = RLock()
         self._idle: list[sqlite3.Connection] = []
+        self._closed = False
         self._counter = -1 if read_only else _take_lock(folder)
         try:
             with system_errors(folder.database):
@@ -146,10 +148,15 @@ class Database:
                 yield connection
             finally:
                 connection.execute("ROLLBACK")
-                self._idle.append(connection)
+                with self.lock:
+                    if self._closed:
+                        connection.close()
+                    else:
+                        self._idle.append(connection)
 
     def begin_reading(self) -> sqlite3.Connection | None:
         """Begin to read the present state beside the writer; None where the database itself holds a state."""
+        self.check_open()
         if self.read_only:
             return None
         with system_errors(self.path):
@@ -158,11 +165,28 @@ class Database:
             connection.execute("SELECT 1 FROM manifest").fetchone()  # SQLite begins to read at the first query
             return connection
 
+    def check_open(self) -> None:
+        """Raise InvalidInputError once this is closed."""
+        if self._closed:
+            raise InvalidInputError(f"{self._folder.path} is closed; open the collection again.")
+
     def renew(self) -> None:
         """Hold the newest state instead."""
         with self.lock, system_errors(self.path):
             self.main.execute("ROLLBACK")
             self.main.execute("BEGIN")
+
+    def has_free_pages(self) -> bool:
+        """Return whether pages that hold nothing are a tenth of the file or more."""
+        with system_errors(self.path):
+            (n_free,) = self.main.execute("PRAGMA freelist_count").fetchone()
+            (n_pages,) = self.main.execute("PRAGMA page_count").fetchone()
+        return bool(n_pages <= _FREE_SHARE * n_free)
+
+    def rewrite(self) -> None:
+        """Write the database anew without the room of what was removed; interrupted, it stays as it is."""
+        with system_errors(self.path):
+            self.main.execute("VACUUM")
 
     def checkpoint(self) -> None:
         """Move the log into the database and empty it, as far as readers allow."""
@@ -174,6 +198,7 @@ class Database:
     def close(self) -> None:
         """Close all connections and release the writer's lock."""
         with self.lock:
+            self._closed = True
             for connection in (*self._idle, self.main):
                 connection.close()
             self._idle.clear()

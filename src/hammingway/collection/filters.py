@@ -137,7 +137,7 @@ def _exists(path: str, operand: object) -> Condition:
 
 def _typed(path: str, comparison: str, value: str | int | float) -> Condition:
     # SQLite reads a number in JSON less exactly than Python: let it read ours in the same way.
-    operand, parameter = ("CAST(? AS REAL)", repr(value)) if isinstance(value, float) else ("?", value)
+    operand, parameter = ("CAST(? AS REAL)", float.__repr__(value)) if isinstance(value, float) else ("?", value)
     sql = f"json_extract(body, ?) {comparison} {operand}{_of_kind(value)}"
     return Condition(f"coalesce({sql}, 0)", (path, parameter, path))
 
@@ -175,12 +175,15 @@ def _scalar(value: object, what: str) -> str | int | float:
 
 
 def _path(name: str) -> str:
-    """Return the SQLite path of a field; dots look into objects."""
+    """Return the SQLite path of a field; dots look into objects.
+
+    Each part is spelled as ``check_metadata`` stores it: before version 3.45 SQLite compares names as they are written.
+    """
     parts = name.split(".")
     if '"' in name or "\\" in name or not all(parts):
         raise InvalidInputError(f"a field to filter by has no quotes, backslashes or empty parts; got {name!r}.")
     _check_text(name)
-    return "$" + "".join(f'."{part}"' for part in parts)
+    return "$" + "".join(f".{json.dumps(part)}" for part in parts)
 
 
 def _check_text(text: str) -> None:

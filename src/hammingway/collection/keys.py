@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from sqlite3 import Connection
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hammingway.collection import tables
 from hammingway.collection.changes import Change
-from hammingway.collection.inputs import check_names
+from hammingway.collection.inputs import check_names, is_name
+from hammingway.collection.names import Names
 from hammingway.collection.parts import Snapshot
 from hammingway.errors import InvalidInputError
 from hammingway.ids import MAX_ID, check_code_ids, check_ids, name_some
@@ -21,7 +20,7 @@ __all__ = ["Ids", "find_known", "has", "name_keys", "new_keys"]
 Ids = ArrayLike | Sequence[str]
 
 
-def find_known(connection: Connection, snapshot: Snapshot, ids: Ids, guard: tables.TableGuard) -> NDArray[np.int64]:
+def find_known(snapshot: Snapshot, ids: Ids) -> NDArray[np.int64]:
     """Return the key of each id.
 
     Raises
@@ -30,10 +29,9 @@ def find_known(connection: Connection, snapshot: Snapshot, ids: Ids, guard: tabl
     """
     if snapshot.manifest.id_type == "string":
         names = check_names(ids)
-        keys = tables.keys_of_names(connection, names, guard.path)
+        keys = snapshot.find_names(names, Names.of(names).hashes)
         unknown = [name for name, key in zip(names, keys.tolist(), strict=True) if key < 0]
         if unknown:
-            guard.check(connection, "names", snapshot.manifest.n_named)
             raise InvalidInputError(f"{_some_names(unknown)} not in the collection of {snapshot.manifest.n_items}.")
         return keys
     keys = check_ids(ids)
@@ -43,24 +41,17 @@ def find_known(connection: Connection, snapshot: Snapshot, ids: Ids, guard: tabl
     return keys
 
 
-def has(connection: Connection, snapshot: Snapshot, item_id: object, guard: tables.TableGuard) -> bool:
+def has(snapshot: Snapshot, item_id: object) -> bool:
     """Return whether an item has this id, whatever it is."""
     if snapshot.manifest.id_type == "string":
-        if not isinstance(item_id, str):
-            return False
-        known = bool(tables.keys_of_names(connection, [item_id], guard.path)[0] >= 0)
-        if not known:
-            guard.check(connection, "names", snapshot.manifest.n_named)
-        return known
+        return is_name(item_id) and bool(snapshot.find_names([item_id], Names.of([item_id]).hashes)[0] >= 0)
     if isinstance(item_id, bool | np.bool_) or not isinstance(item_id, int | np.integer):
         return False
     return bool(0 <= item_id <= MAX_ID) and bool(snapshot.find(np.array([item_id], np.int64))[0][0] >= 0)
 
 
-def new_keys(
-    change: Change, ids: Ids | None, n: int, *, replace: bool, guard: tables.TableGuard
-) -> tuple[NDArray[np.int64], Any]:
-    """Return keys for ``n`` items, their present codes removed, and the ids they now have.
+def new_keys(change: Change, ids: Ids | None, n: int, *, replace: bool) -> tuple[NDArray[np.int64], Names | None, Any]:
+    """Return keys for ``n`` items, their present codes removed, their names, and the ids they now have.
 
     Raises
     ------
@@ -68,7 +59,7 @@ def new_keys(
     """
     manifest = change.manifest
     if manifest.id_type == "string":
-        return _new_named(change, ids, n, replace=replace, guard=guard)
+        return _new_named(change, ids, n, replace=replace)
     keys = _next_keys(manifest.next_key, n) if ids is None else check_code_ids(ids, n)
     present = keys[change.snapshot.find(keys)[0] >= 0] if ids is not None else keys[:0]
     if present.size:
@@ -77,25 +68,23 @@ def new_keys(
         change.replaced(present)
     if n:
         change.update(next_key=max(manifest.next_key, int(keys.max()) + 1))
-    return keys, keys
+    return keys, None, keys
 
 
-def name_keys(connection: Connection, keys: NDArray[np.int64], guard: tables.TableGuard) -> NDArray[np.object_]:
+def name_keys(snapshot: Snapshot, keys: NDArray[np.int64]) -> NDArray[np.object_]:
     """Return the names of keys of any shape; None for key -1."""
-    wanted = np.unique(keys[keys >= 0])
-    names = tables.names_of(connection, wanted, guard.path)
-    flat = np.empty(keys.size, object)
-    flat[:] = [names.get(key) for key in keys.reshape(-1).tolist()]
-    return flat.reshape(keys.shape)
+    wanted, places = np.unique(keys, return_inverse=True)
+    names = np.empty(len(wanted), object)
+    names[wanted >= 0] = snapshot.names_of(wanted[wanted >= 0])
+    return names[places.reshape(keys.shape)]
 
 
-def _new_named(
-    change: Change, ids: Ids | None, n: int, *, replace: bool, guard: tables.TableGuard
-) -> tuple[NDArray[np.int64], Any]:
+def _new_named(change: Change, ids: Ids | None, n: int, *, replace: bool) -> tuple[NDArray[np.int64], Names, Any]:
     if ids is None:
         raise InvalidInputError("this collection names its items by strings; give ids, one an item.")
     names = check_names(ids, n)
-    keys = tables.keys_of_names(change.connection, names, guard.path)
+    encoded = Names.of(names)
+    keys = change.snapshot.find_names(names, encoded.hashes)
     present, new = keys[keys >= 0], np.flatnonzero(keys < 0)
     if present.size:
         if not replace:
@@ -104,11 +93,10 @@ def _new_named(
         change.replaced(present)
     # A replaced item keeps its key, and with it its place among equal distances.
     keys[new] = _next_keys(change.manifest.next_key, len(new))
-    tables.store_names(change.connection, keys[new], [names[i] for i in new.tolist()])
-    change.update(next_key=change.manifest.next_key + len(new), n_named=change.manifest.n_named + len(new))
+    change.update(next_key=change.manifest.next_key + len(new))
     named = np.empty(n, object)
     named[:] = names
-    return keys, named
+    return keys, encoded, named
 
 
 def _next_keys(first: int, n: int) -> NDArray[np.int64]:

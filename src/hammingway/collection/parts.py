@@ -9,11 +9,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hammingway.collection.names import Names
 from hammingway.collection.records import Manifest, SegmentRecord
 from hammingway.collection.segments import MappedArray
 from hammingway.kernels import LANES, read_rows, write_rows
+from hammingway.kernels.live_planes import clear_bits, count_bits, slots_of_bits
 
-__all__ = ["Part", "Snapshot", "all_live", "clear_bits", "set_bits"]
+__all__ = ["Part", "Snapshot"]
 
 _FEW = 8
 
@@ -31,6 +33,7 @@ class Part:
     keys : int64 (n_slots,); None: slot s has key ``first_key + s``.
     ascending : whether keys ascend; those of recent writes need not.
     originals : (n_slots, n_features) or None.
+    names : string ids of the slots, or None where ids are integers.
     record : the segment this is; None for what the database holds.
     files : mapped arrays whose digests are checked before use.
     """
@@ -42,12 +45,19 @@ class Part:
     keys: NDArray[np.int64] | None = None
     ascending: bool = True
     originals: NDArray[Any] | None = None
+    names: Names | None = None
     record: SegmentRecord | None = None
     files: dict[str, MappedArray] = field(default_factory=dict)
 
     @classmethod
     def in_memory(
-        cls, keys: NDArray[np.int64], packed: NDArray[np.uint8], originals: NDArray[Any] | None, *, n_bits: int
+        cls,
+        keys: NDArray[np.int64],
+        packed: NDArray[np.uint8],
+        *,
+        originals: NDArray[Any] | None,
+        names: Names | None,
+        n_bits: int,
     ) -> Self:
         """Return a part of these codes, uint8 (n, ceil(n_bits / 8)), all live."""
         n_blocks = -(-len(keys) // LANES)
@@ -55,12 +65,12 @@ class Part:
         live = np.zeros((n_blocks, LANES // 64), np.uint64)
         if len(keys):
             write_rows(planes, live, packed, 0)
-        return cls(planes, live, len(keys), keys=keys, ascending=False, originals=originals)
+        return cls(planes, live, len(keys), keys=keys, ascending=False, originals=originals, names=names)
 
     @property
     def n_live(self) -> int:
         """Codes that can be found."""
-        return int(np.bitwise_count(self.live).sum())
+        return count_bits(self.live)
 
     @property
     def tie_keys(self) -> NDArray[np.int64] | None:
@@ -95,10 +105,27 @@ class Part:
                 return slots
         slots = self._slots(keys)
         known = np.flatnonzero(slots >= 0)
-        words = self.live.reshape(-1)[slots[known] >> 6]
-        dead = (words >> (slots[known] & 63).astype(np.uint64)) & np.uint64(1) == 0
-        slots[known[dead]] = -1
+        slots[known[~self._is_live(slots[known])]] = -1
         return slots
+
+    def find_names(
+        self, names: Sequence[str], hashes: NDArray[np.uint64], chosen: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return the slot of each of the ``chosen`` names' codes, int64 (len(chosen),); -1 where none is live."""
+        found = np.full(len(chosen), -1, np.int64)
+        if self.names is not None:
+            asked, slots = self.names.candidates(hashes[chosen])
+            live = self._is_live(slots)
+            asked, slots = asked[live], slots[live]
+            # Names may share a hash.
+            same = [text == names[i] for i, text in zip(chosen[asked].tolist(), self.names.texts(slots), strict=True)]
+            found[asked[same]] = slots[same]
+        return found
+
+    def _is_live(self, slots: NDArray[np.int64]) -> NDArray[np.bool_]:
+        words = self.live.reshape(-1)[slots >> 6]
+        bits: NDArray[np.bool_] = (words >> (slots & 63).astype(np.uint64)) & np.uint64(1) != 0
+        return bits
 
     def rows(self, slots: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the codes in ``slots``, uint8 (n, ceil(n_bits / 8))."""
@@ -181,32 +208,42 @@ class Snapshot:
             owners[open_[hit]], slots[open_[hit]] = i, found[hit]
         return owners, slots
 
+    def contents(self, keys: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[Any] | None]:
+        """Return the codes of ``keys``, all present, uint8 (len(keys), ...), and their original vectors if kept."""
+        owners, slots = self.find(keys)
+        manifest = self.manifest
+        codes, vectors = np.empty((len(keys), -(-manifest.n_bits // 8)), np.uint8), None
+        if manifest.originals is not None and manifest.n_features is not None:
+            vectors = np.empty((len(keys), manifest.n_features), manifest.originals)
+        for i in np.unique(owners).tolist():
+            mine = owners == i
+            codes[mine] = self.parts[i].rows(slots[mine])
+            if vectors is not None:
+                vectors[mine] = self.parts[i].originals_of(slots[mine])
+        return codes, vectors
 
-def all_live(n_slots: int) -> NDArray[np.uint64]:
-    """Return live planes, uint64 (n_blocks, 8), with the bits of the first ``n_slots`` set."""
-    words = np.zeros(-(-n_slots // LANES) * (LANES // 64), np.uint64)
-    words[: n_slots // 64] = ~np.uint64(0)
-    if n_slots % 64:
-        words[n_slots // 64] = np.uint64((1 << n_slots % 64) - 1)
-    return words.reshape(-1, LANES // 64)
+    def find_names(self, names: Sequence[str], hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Return the key of each name's code, int64 (len(names),); -1 where there is none.
 
+        Parameters
+        ----------
+        hashes : uint64 (len(names),), as :class:`Names` has them.
+        """
+        keys = np.full(len(names), -1, np.int64)
+        open_ = np.argsort(hashes)  # sorted needles walk through an index in one direction
+        for part in self.parts:
+            slots = part.find_names(names, hashes, open_)
+            hit = slots >= 0
+            keys[open_[hit]] = part.keys_of(slots[hit])
+            open_ = open_[~hit]
+        return keys
 
-def clear_bits(words: NDArray[np.uint64], slots: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Return a copy of live planes without the bits of ``slots``."""
-    cleared = words.copy()
-    np.bitwise_and.at(cleared.reshape(-1), slots >> 6, ~(np.uint64(1) << (slots & 63).astype(np.uint64)))
-    return cleared
-
-
-def set_bits(slots: NDArray[np.int64], n_blocks: int) -> NDArray[np.uint64]:
-    """Return planes, uint64 (n_blocks, 8), with exactly the bits of ``slots`` set."""
-    bits = np.zeros(n_blocks * LANES, np.bool_)
-    bits[slots] = True
-    words = np.packbits(bits, bitorder="little").view("<u8").astype(np.uint64, copy=False)
-    return words.reshape(n_blocks, LANES // 64)
-
-
-def slots_of_bits(words: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Return the slots whose bits are set in planes (n_blocks, 8), ascending."""
-    little_endian = words.astype("<u8", copy=False)
-    return np.flatnonzero(np.unpackbits(little_endian.view(np.uint8).reshape(-1), bitorder="little"))
+    def names_of(self, keys: NDArray[np.int64]) -> NDArray[np.object_]:
+        """Return the names of ``keys``, all present, str objects (len(keys),)."""
+        owners, slots = self.find(keys)
+        names = np.empty(len(keys), object)
+        for i, part in enumerate(self.parts):
+            mine = np.flatnonzero(owners == i)
+            if part.names is not None and len(mine):
+                names[mine] = part.names.texts(slots[mine])
+        return names

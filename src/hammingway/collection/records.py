@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 from zlib import crc32
 
 import msgspec
 
+from hammingway.codes import MAX_BITS
+from hammingway.collection.inputs import OriginalType
 from hammingway.errors import FileFormatError
+from hammingway.ids import MAX_ID
 
-__all__ = ["FORMAT_VERSION", "RECENT", "FileRecord", "IdType", "Manifest", "SegmentRecord", "decode", "encode", "mark"]
+__all__ = [
+    "FORMAT_VERSION",
+    "RECENT",
+    "FileRecord",
+    "IdType",
+    "Manifest",
+    "NamesRecord",
+    "SegmentRecord",
+    "decode",
+    "encode",
+    "mark",
+]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 kept string ids in a table of the database; its collections become version 2 when they are written to."""
 
 RECENT = -1
 """Number under which the live bits of recent writes are stored, where others have their segment's."""
 
 IdType = Literal["integer", "string"]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
@@ -33,12 +49,21 @@ class FileRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     digests : BLAKE2b of every ``DIGEST_BYTES`` of the file.
     """
 
-    name: str
-    size_bytes: int
-    offset: int
-    dtype: str
-    shape: tuple[int, ...]
+    name: Annotated[str, msgspec.Meta(pattern=r"^\w[\w.-]*$")]
+    size_bytes: _Count
+    offset: _Count
+    dtype: Annotated[str, msgspec.Meta(pattern="^[<|][fiu][1248]$")]
+    shape: Annotated[tuple[_Count, ...], msgspec.Meta(min_length=1)]
     digests: tuple[str, ...]
+
+
+class NamesRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The files of a segment's string ids; see :class:`hammingway.collection.names.Names`."""
+
+    text: FileRecord
+    ends: FileRecord
+    hashes: FileRecord
+    slots: FileRecord
 
 
 class SegmentRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,21 +75,23 @@ class SegmentRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     n_slots : codes it was written with.
     first_key : key of slot 0; without a file of keys, slot s has key ``first_key + s``.
     last_key : key of the last slot.
-    planes, keys, originals : its files; keys and originals only where there are any.
+    planes, keys, originals, names : its files; the latter three only where there are any.
     """
 
-    number: int
-    n_slots: int
-    first_key: int
-    last_key: int
+    number: _Count
+    n_slots: _Count
+    first_key: _Count
+    last_key: _Count
     planes: FileRecord
     keys: FileRecord | None = None
     originals: FileRecord | None = None
+    names: NamesRecord | None = None
 
     @property
     def files(self) -> tuple[FileRecord, ...]:
         """All files of the segment."""
-        return tuple(file for file in (self.planes, self.keys, self.originals) if file is not None)
+        names = () if self.names is None else (self.names.text, self.names.ends, self.names.hashes, self.names.slots)
+        return (*(file for file in (self.planes, self.keys, self.originals) if file is not None), *names)
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,24 +108,27 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     n_features : components of a stored vector; None until the first came.
     operation : counts committed operations; a lost one shows.
     next_key, next_segment : what the next item and segment are called.
-    n_items, n_named, n_described : live items, rows of names and of metadata; a lost row shows.
+    n_items, n_described : live items and rows of metadata; a lost row shows.
+    n_named : rows of names in version 1; 0 since.
+    n_forgotten : rows of metadata removed since the database was last written anew.
     segments : numbers of the segments in use.
     """
 
     format_version: int
-    n_bits: int
+    n_bits: Annotated[int, msgspec.Meta(ge=1, le=MAX_BITS)]
     id_type: IdType
     encoder: str | None
     has_encoder: bool
-    originals: str | None
-    n_features: int | None
-    operation: int = 0
-    next_key: int = 0
-    next_segment: int = 0
-    n_items: int = 0
-    n_named: int = 0
-    n_described: int = 0
-    segments: tuple[int, ...] = ()
+    originals: OriginalType | None
+    n_features: Annotated[int, msgspec.Meta(ge=1, le=MAX_ID)] | None
+    operation: _Count = 0
+    next_key: Annotated[int, msgspec.Meta(ge=0)] = 0
+    next_segment: _Count = 0
+    n_items: _Count = 0
+    n_named: _Count = 0
+    n_described: _Count = 0
+    n_forgotten: _Count = 0
+    segments: tuple[_Count, ...] = ()
 
 
 def encode(record: msgspec.Struct) -> str:

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hammingway.codes import Codes
+from hammingway.indexes.rerank import Reranked
+from hammingway.results import Neighbors, Scored
 
-__all__ = ["CollectionStats", "Items", "NamedNeighbors", "NamedRanges"]
+__all__ = ["CollectionStats", "Items", "NamedNeighbors", "NamedRanges", "NamedReranked", "NamedScored", "named"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +81,61 @@ class NamedRanges:
         """Yield each query's (ids, distances)."""
         for start, stop in zip(self.offsets[:-1], self.offsets[1:], strict=True):
             yield self.ids[start:stop], self.distances[start:stop]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedScored:
+    """The k best items of each query by a score, under string ids: the sibling of :class:`hammingway.Scored`.
+
+    Parameters
+    ----------
+    ids : str objects (n_queries, k); None where fewer than k items exist.
+    scores : float64 (n_queries, k), greatest first; minus infinity beside None. Equal ones in the order
+        in which their ids were first added.
+    """
+
+    ids: NDArray[np.object_]
+    scores: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[tuple[NDArray[np.object_], NDArray[np.float64]]]:
+        """Yield each query's (ids, scores)."""
+        return zip(self.ids, self.scores, strict=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedReranked:
+    """The k nearest items by the original vectors, under string ids: the sibling of :class:`hammingway.Reranked`.
+
+    Parameters
+    ----------
+    ids : str objects (n_queries, k); None where fewer than k items exist.
+    distances : float64 (n_queries, k), smallest first; infinity beside None. Equal ones in the order in
+        which their ids were first added.
+    """
+
+    ids: NDArray[np.object_]
+    distances: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[tuple[NDArray[np.object_], NDArray[np.float64]]]:
+        """Yield each query's (ids, distances)."""
+        return zip(self.ids, self.distances, strict=True)
+
+
+def named(
+    found: Neighbors | Scored | Reranked, names: NDArray[np.object_]
+) -> NamedNeighbors | NamedScored | NamedReranked:
+    """Return what was found by keys under the names, objects (n_queries, k), that stand for them."""
+    if isinstance(found, Scored):
+        return NamedScored(names, found.scores)
+    if isinstance(found, Reranked):
+        return NamedReranked(names, found.distances)
+    return NamedNeighbors(names, found.distances)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

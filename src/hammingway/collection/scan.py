@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hammingway.collection.parts import Part, Snapshot, set_bits
-from hammingway.kernels import top_k, within
+from hammingway.collection.parts import Part, Snapshot
+from hammingway.kernels import top_k, top_k_asymmetric, within
+from hammingway.kernels.live_planes import set_bits
 
-__all__ = ["filtered", "nearest", "within_radius"]
+__all__ = ["best_scored", "filtered", "nearest", "within_radius"]
 
 Found = tuple[NDArray[np.int64], NDArray[np.int32]]
+"""Keys, and what they are ranked by, smallest first, both (n_queries, at most k)."""
 
 
 def filtered(snapshot: Snapshot, keys: NDArray[np.int64], *, inverted: bool) -> list[Part]:
@@ -30,19 +32,29 @@ def nearest(parts: Sequence[Part], queries: NDArray[np.uint8], k: int, *, n_bits
 
     Key -1 and ``n_bits + 1`` fill what is not there.
     """
-    best = np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.int32)
-    for part in parts:
-        n_found = min(k, part.n_live)
-        if n_found and len(queries):
-            part.check()
-            slots, distances = top_k(part.planes, part.live, queries, n_found, ids=part.tie_keys, n_threads=n_threads)
-            keys = part.keys_of(slots.reshape(-1)).reshape(slots.shape)
-            best = _merged(best, (keys, distances), k)
-    keys = np.full((len(queries), k), -1, np.int64)
-    distances = np.full((len(queries), k), n_bits + 1, np.int32)
-    n_found = best[0].shape[1]
-    keys[:, :n_found], distances[:, :n_found] = best
-    return keys, distances
+
+    def find(part: Part, n: int) -> Found:
+        return top_k(part.planes, part.live, queries, n, ids=part.tie_keys, n_threads=n_threads)
+
+    return _first(parts, len(queries), k, find, fill=n_bits + 1)
+
+
+def best_scored(parts: Sequence[Part], weights: NDArray[np.int8], k: int, *, n_threads: int | None) -> Found:
+    """Return keys, int64 (n_queries, k), and sums of weights, int32, sorted by (-sum, key).
+
+    Key -1 and 0 fill what is not there.
+
+    Parameters
+    ----------
+    weights : (n_queries, n_bits), as :func:`hammingway.indexes.query_weights.quantize_scores` gives them.
+    """
+
+    def find(part: Part, n: int) -> Found:
+        slots, sums = top_k_asymmetric(part.planes, part.live, weights, n, ids=part.tie_keys, n_threads=n_threads)
+        return slots, -sums
+
+    keys, negative = _first(parts, len(weights), k, find, fill=0)
+    return keys, -negative
 
 
 def within_radius(
@@ -64,6 +76,21 @@ def within_radius(
     offsets = np.zeros(len(queries) + 1, np.int64)
     np.cumsum(np.bincount(all_askers, minlength=len(queries)), out=offsets[1:])
     return all_keys[order], all_distances[order], offsets
+
+
+def _first(parts: Sequence[Part], n_queries: int, k: int, find: Callable[[Part, int], Found], *, fill: int) -> Found:
+    """Return what ``find`` finds first in all parts together; key -1 and ``fill`` where there is no more."""
+    best = np.empty((n_queries, 0), np.int64), np.empty((n_queries, 0), np.int32)
+    for part in parts:
+        n_found = min(k, part.n_live)
+        if n_found and n_queries:
+            part.check()
+            slots, ranks = find(part, n_found)
+            best = _merged(best, (part.keys_of(slots.reshape(-1)).reshape(slots.shape), ranks), k)
+    keys, ranks = np.full((n_queries, k), -1, np.int64), np.full((n_queries, k), fill, np.int32)
+    n_found = best[0].shape[1]
+    keys[:, :n_found], ranks[:, :n_found] = best
+    return keys, ranks
 
 
 def _merged(best: Found, new: Found, k: int) -> Found:

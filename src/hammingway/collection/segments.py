@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import mmap
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from math import prod
 from pathlib import Path
 from typing import Any, Self
 
@@ -108,21 +110,31 @@ class MappedArray:
     ----------
     path : of the file.
     record : what the database says of it.
+    kept : whether its pages stay in memory once they were checked, as for what every search reads.
 
     Raises
     ------
     FileNotFoundError : there is no such file.
-    FileFormatError : the file has another size.
+    FileFormatError : the file has another size, or one that the record contradicts.
     """
 
-    def __init__(self, path: Path, record: FileRecord) -> None:
+    def __init__(self, path: Path, record: FileRecord, *, kept: bool = True) -> None:
         size = path.stat().st_size
         if size != record.size_bytes:
             raise FileFormatError(
                 f"{path} is damaged: it has {size} bytes and should have {record.size_bytes}. Restore a copy."
             )
+        n_bytes = np.dtype(record.dtype).itemsize * prod(record.shape)
+        if record.offset + n_bytes != size or len(record.digests) != -(-size // DIGEST_BYTES):
+            raise FileFormatError(
+                f"{path} is damaged, or what the database says of it: an array of {n_bytes} bytes from byte "
+                f"{record.offset} with {len(record.digests)} digests in {size} bytes. Restore a copy."
+            )
         self._path, self._record = path, record
-        self._bytes = np.memmap(path, np.uint8, "r").view(np.ndarray)
+        with path.open("rb") as file:
+            self._mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._bytes = np.frombuffer(self._mapping, np.uint8)
+        self._kept = kept or not hasattr(mmap, "MADV_DONTNEED")
         self.array: NDArray[Any] = self._bytes[record.offset :].view(record.dtype).reshape(record.shape)
         self._sound = np.zeros(len(record.digests), np.bool_)
 
@@ -135,12 +147,16 @@ class MappedArray:
         """
         self._check_pieces(np.flatnonzero(~self._sound))
 
-    def check_rows(self, rows: NDArray[np.int64]) -> None:
-        """Check only the pieces that hold ``rows``, indices of the array's first dimension."""
+    def check_rows(self, rows: NDArray[np.int64], last_rows: NDArray[np.int64] | None = None) -> None:
+        """Check only the pieces that hold ``rows``, indices of the array's first dimension.
+
+        With ``last_rows``, those from each of ``rows`` to its last, included.
+        """
         if not self._sound.all() and len(rows):
             row_bytes = self.array.itemsize * int(np.prod(self.array.shape[1:], dtype=np.int64))
+            ends = (rows if last_rows is None else last_rows) + 1
             first = (self._record.offset + rows * row_bytes) // DIGEST_BYTES
-            last = (self._record.offset + (rows + 1) * row_bytes - 1) // DIGEST_BYTES
+            last = (self._record.offset + ends * row_bytes - 1) // DIGEST_BYTES
             touched = np.zeros(len(self._sound) + 1, np.int64)
             np.add.at(touched, first, 1)
             np.add.at(touched, last + 1, -1)
@@ -166,6 +182,9 @@ class MappedArray:
                 f"{self._path} is damaged: bytes {start} to {end - 1} do not match their checksum. Restore a copy."
             )
         self._sound[piece] = True
+        if not self._kept:
+            with suppress(OSError):  # a hint only, refused for locked memory
+                self._mapping.madvise(mmap.MADV_DONTNEED, start, min(DIGEST_BYTES, len(self._bytes) - start))
 
 
 def remove_files(paths: list[Path]) -> None:

@@ -12,6 +12,7 @@ from hammingway.collection.database import Database, Folder
 from hammingway.collection.limits import LIMITS, Limits
 from hammingway.collection.loading import load_snapshot, read_manifest
 from hammingway.collection.parts import Part, Snapshot
+from hammingway.collection.records import FORMAT_VERSION
 from hammingway.collection.segments import remove_files
 from hammingway.collection.tables import TableGuard
 from hammingway.errors import InvalidInputError
@@ -56,31 +57,36 @@ class Session:
         """Give an operation to prepare; at the end it is committed, or, on an exception, as if it never was."""
         with self._writing:
             self.check_writable()
+            self._modernise()
             self._tidy()
             with self._change() as change:
                 yield change
 
     def compact(self) -> None:
-        """Merge what is recent, dead or scattered, and empty the log."""
+        """Merge what is recent, dead or scattered, give back what the database has free, and empty the log."""
         with self._writing:
             self.check_writable()
+            self._modernise()
             loose = [part for part in self.snapshot.segments if part.n_live < self._limits.segment_slots]
             has_dead = any(part.n_live < part.n_slots for part in loose)
             if self.snapshot.recent.n_slots or has_dead or len(loose) > 1:
                 with self._change() as change:
                     change.merge(loose, recent=True)
+            self._give_back_pages()
             self.database.checkpoint()
 
     def refresh(self) -> None:
         """Move a read-only session to the newest state."""
         with self.database.lock:
+            self.database.check_open()
             if self.database.read_only:
                 known = {part.record.number: part for part in self.snapshot.segments if part.record is not None}
                 self.database.renew()
                 self.snapshot = load_snapshot(self.database, self.folder, known=known)
 
     def check_writable(self) -> None:
-        """Raise InvalidInputError where the collection was opened only to read."""
+        """Raise InvalidInputError where the collection was opened only to read, or is closed."""
+        self.database.check_open()
         if self.database.read_only:
             raise InvalidInputError(f"{self.folder.path} was opened with read_only=True; open it to write.")
 
@@ -110,6 +116,19 @@ class Session:
             new.append(change.finish())
         self.database.acknowledge(self.snapshot.manifest.operation)
         remove_files(change.obsolete)
+
+    def _modernise(self) -> None:
+        if self.snapshot.manifest.format_version < FORMAT_VERSION:
+            with self._change() as change:
+                change.modernise()
+
+    def _give_back_pages(self) -> None:
+        """Write the database anew where many rows or pages of it are gone: pages may also stay partly filled."""
+        manifest = self.snapshot.manifest
+        if self.database.has_free_pages() or 4 * manifest.n_forgotten > manifest.n_described:
+            self.database.rewrite()
+            with self._change() as change:
+                change.update(n_forgotten=0)
 
     def _tidy(self) -> None:
         """Merge segments of one tier once there are enough, and rewrite those that are mostly dead."""

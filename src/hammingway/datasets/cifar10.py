@@ -76,7 +76,8 @@ def _from_tar(path: Path, progress: Progress | None) -> Pool:
                 images.append((match[1] == "test", CLASSES.index(match[2]), int(match[3]), pixels))
                 if progress is not None and len(images) % _TELL_EVERY == 0:
                     progress(len(images), _N_TRAIN + _N_TEST)
-    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+    # TypeError: tarfile takes the ord() of the byte after a gzip header that was cut short
+    except (tarfile.TarError, EOFError, zlib.error, OSError, TypeError) as error:
         raise FileFormatError(f"{path} is not a readable tar file: {error}.") from error
     if batches:
         return _from_batches(batches, str(path))

@@ -17,6 +17,7 @@ __all__ = ["read_idx"]
 
 _UINT8 = 8
 _MAX_BYTES = 1 << 30
+_PIECE_BYTES = 1 << 20
 
 
 def read_idx(path: Path, *, n_axes: int) -> NDArray[np.uint8]:
@@ -48,8 +49,19 @@ def _read(file: BinaryIO, path: Path, n_axes: int) -> NDArray[np.uint8]:
     expected = int(np.prod(shape, dtype=object))
     if expected > _MAX_BYTES:
         raise FileFormatError(f"{path} says shape {shape}, {expected} bytes; no image set of this format is so large.")
-    data = file.read(expected + 1)
+    data = _at_most(file, expected + 1)
     if len(data) != expected:
         found = f"{len(data)}" if len(data) < expected else f"more than {expected}"
         raise FileFormatError(f"{path} has {found} bytes of data; its header says shape {shape}, {expected} bytes.")
     return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _at_most(file: BinaryIO, n_bytes: int) -> bytearray:
+    """Return the next ``n_bytes`` or all there are; a file asked for more than it holds would make room for it."""
+    data = bytearray()
+    while len(data) < n_bytes:
+        piece = file.read(min(_PIECE_BYTES, n_bytes - len(data)))
+        if not piece:
+            break
+        data += piece
+    return data

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from hammingway.indexes.base import Index
-from hammingway.indexes.certified import Certificate, CertifiedNeighbors, CertifiedRanges
+from hammingway.indexes.certified import Certificate, CertifiedNeighbors, CertifiedRanges, CertifiedScored
+from hammingway.indexes.filters import Filter
 from hammingway.indexes.flat import FlatIndex
+from hammingway.indexes.ivf import IVFIndex
+from hammingway.indexes.loading import load_index
 from hammingway.indexes.multi import MultiIndex
 from hammingway.indexes.originals import Originals
 from hammingway.indexes.rerank import Reranked, rerank
@@ -14,11 +17,15 @@ __all__ = [
     "Certificate",
     "CertifiedNeighbors",
     "CertifiedRanges",
+    "CertifiedScored",
+    "Filter",
     "FlatIndex",
+    "IVFIndex",
     "Index",
     "MultiIndex",
     "Originals",
     "Reranked",
     "TableIndex",
+    "load_index",
     "rerank",
 ]

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hammingway.codes import Codes, check_n_bits
 from hammingway.errors import CodeWidthError, InvalidInputError
+from hammingway.ids import check_code_ids, name_some
 from hammingway.results import Neighbors, Ranges
 
-__all__ = ["Index", "check_codes", "check_k", "check_n_threads", "check_radius"]
+__all__ = [
+    "Index",
+    "check_codes",
+    "check_k",
+    "check_known_ids",
+    "check_n_threads",
+    "check_new_ids",
+    "check_radius",
+]
+
+Find = Callable[[NDArray[np.int64]], NDArray[np.int64]]
+"""Gives the slot of each id's code, -1 where there is none."""
+
+_MOST_RESULTS = 2**40  # a query; beyond, NumPy says of arrays what it should say of k
 
 
 class Index(ABC):
@@ -118,9 +133,30 @@ def check_codes(codes: Codes, n_bits: int, *, what: str = "codes") -> None:
         )
 
 
+def check_new_ids(ids: ArrayLike, n_codes: int, find: Find) -> NDArray[np.int64]:
+    """Return ``ids`` as int64 (n_codes,), or raise unless they are distinct and none is in the index."""
+    named = check_code_ids(ids, n_codes)
+    known = named[find(named) >= 0]
+    if known.size:
+        raise InvalidInputError(f"{name_some(known)} already in the index; remove or choose others.")
+    return named
+
+
+def check_known_ids(ids: NDArray[np.int64], find: Find, n_codes: int) -> NDArray[np.int64]:
+    """Return the slots of ``ids``, or raise unless all are in the index, of ``n_codes`` codes."""
+    slots = find(ids)
+    unknown = ids[slots < 0]
+    if unknown.size:
+        raise InvalidInputError(f"{name_some(unknown)} not in the index of {n_codes} codes; see its ids.")
+    return slots
+
+
 def check_k(k: object) -> int:
-    """Return ``k`` as an int, or raise InvalidInputError unless it is a whole number from 1."""
-    return _check_whole_number(k, "k", least=1)
+    """Return ``k`` as an int, or raise InvalidInputError unless it is a whole number from 1 to 2^40."""
+    count = _check_whole_number(k, "k", least=1)
+    if count > _MOST_RESULTS:
+        raise InvalidInputError(f"k must be at most 2^40, as all k places are filled; got {k!r}. Ask for fewer.")
+    return count
 
 
 def check_radius(radius: object) -> int:

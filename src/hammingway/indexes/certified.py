@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hammingway.errors import ShapeError
-from hammingway.results import Neighbors, Ranges
+from hammingway.results import Neighbors, Ranges, Scored
 
-__all__ = ["Certificate", "CertifiedNeighbors", "CertifiedRanges"]
+__all__ = ["Certificate", "CertifiedNeighbors", "CertifiedRanges", "CertifiedScored", "certificate_of_scans"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +44,16 @@ class Certificate:
         return len(self.exact)
 
 
+@lru_cache(maxsize=32)
+def certificate_of_scans(n_queries: int, n_bits: int) -> Certificate:
+    """Return the certificate of answers that a scan gave; its arrays are shared, and read-only."""
+    everything, none = np.ones(n_queries, np.bool_), np.zeros(n_queries, np.int64)
+    certificate = Certificate(everything, np.full(n_queries, n_bits, np.int32), everything, none, none)
+    for array in (everything, certificate.radius, none):
+        array.flags.writeable = False
+    return certificate
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CertifiedNeighbors(Neighbors):
     """Neighbors with the certificate of each query's row.
@@ -62,6 +73,18 @@ class CertifiedRanges(Ranges):
     Parameters
     ----------
     certificate : one entry a query.
+    """
+
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CertifiedScored(Scored):
+    """Scored with the certificate of each query's row.
+
+    Parameters
+    ----------
+    certificate : one entry a query; a radius is in bits from the signs of its scores, -1 where not known.
     """
 
     certificate: Certificate

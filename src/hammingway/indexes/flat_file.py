@@ -15,9 +15,10 @@ from hammingway.ids import MAX_ID
 from hammingway.indexes.id_map import IdMap
 from hammingway.indexes.plane_store import PlaneStore
 from hammingway.kernels import LANES
+from hammingway.kernels.live_planes import all_live
 from hammingway.storage import read_arrays, write_arrays
 
-__all__ = ["KIND", "read", "read_with_header", "write"]
+__all__ = ["KIND", "check_header", "check_ids", "check_planes", "read", "read_with_header", "refuse", "write"]
 
 KIND = "flat-index"
 
@@ -29,16 +30,19 @@ def write(
     *,
     kind: str = KIND,
     more: Mapping[str, Any] | None = None,
+    bias: NDArray[np.float32] | None = None,
 ) -> None:
-    """Write a store without dead slots, and its ids unless they count up from 0; ``more`` joins the header."""
+    """Write a store without dead slots, its ids unless they count up from 0, biases; ``more`` joins the header."""
     arrays: dict[str, NDArray[Any]] = {"planes": store.planes}
     if id_map.stored is not None:
         arrays["ids"] = id_map.stored
+    if bias is not None:
+        arrays["bias"] = bias
     header = {"n_bits": store.n_bits, "n_codes": store.n_slots, "next_id": id_map.next_id, "lanes": LANES}
     write_arrays(path, arrays, kind=kind, header=header | dict(more or {}))
 
 
-def read(path: str | os.PathLike[str]) -> tuple[PlaneStore, IdMap]:
+def read(path: str | os.PathLike[str]) -> tuple[PlaneStore, IdMap, NDArray[np.float32] | None]:
     """Return what :func:`write` wrote, every number of the header held against the arrays.
 
     Raises
@@ -46,11 +50,12 @@ def read(path: str | os.PathLike[str]) -> tuple[PlaneStore, IdMap]:
     FileNotFoundError : there is no such file.
     FileFormatError : not such a file, or its parts contradict each other.
     """
-    store, id_map, _ = read_with_header(path, kind=KIND)
-    return store, id_map
+    return read_with_header(path, kind=KIND)[:3]
 
 
-def read_with_header(path: str | os.PathLike[str], *, kind: str) -> tuple[PlaneStore, IdMap, dict[str, Any]]:
+def read_with_header(
+    path: str | os.PathLike[str], *, kind: str
+) -> tuple[PlaneStore, IdMap, NDArray[np.float32] | None, dict[str, Any]]:
     """Return what :func:`write` wrote as ``kind``, and the header, of which only its own part is checked.
 
     Raises
@@ -58,14 +63,29 @@ def read_with_header(path: str | os.PathLike[str], *, kind: str) -> tuple[PlaneS
     FileNotFoundError, FileFormatError : as for :func:`read`.
     """
     arrays, header = read_arrays(path, kind=kind)
-    n_codes = _check_header(header, path)
-    planes = _check_planes(arrays, header, path)
-    ids = _check_ids(arrays, header, path)
-    store = PlaneStore.from_arrays(planes, _all_live(n_codes), n_codes)
-    return store, IdMap(n_codes, ids=ids, next_id=header["next_id"]), header
+    n_codes = check_header(header, path)
+    planes = check_planes(arrays, -(-n_codes // LANES), header, path)
+    ids, bias = check_ids(arrays, header, path), _check_bias(arrays, header, path)
+    store = PlaneStore.from_arrays(planes, all_live(n_codes), n_codes)
+    return store, IdMap(n_codes, ids=ids, next_id=header["next_id"]), bias, header
 
 
-def _check_header(header: Mapping[str, Any], path: str | os.PathLike[str]) -> int:
+def _check_bias(
+    arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any], path: str | os.PathLike[str]
+) -> NDArray[np.float32] | None:
+    """Return the biases of the codes, finite; None where there are none."""
+    bias = arrays.get("bias")
+    if bias is None:
+        return None
+    if bias.dtype != np.float32 or bias.shape != (header["n_codes"],):
+        refuse(path, f"{header['n_codes']} codes need as many float32 biases; they are {bias.dtype} {bias.shape}")
+    if not np.isfinite(bias).all():
+        refuse(path, "biases must be finite")
+    return bias
+
+
+def check_header(header: Mapping[str, Any], path: str | os.PathLike[str]) -> int:
+    """Return how many codes a file holds, once the numbers of its header agree."""
     ranges = {
         "n_bits": (1, MAX_BITS),
         "n_codes": (0, MAX_ID),
@@ -75,49 +95,41 @@ def _check_header(header: Mapping[str, Any], path: str | os.PathLike[str]) -> in
     for key, (least, most) in ranges.items():
         value = header.get(key)
         if type(value) is not int or not least <= value <= most:
-            _refuse(path, f"{key} must be a whole number from {least} to {most}; it is {value!r}")
+            refuse(path, f"{key} must be a whole number from {least} to {most}; it is {value!r}")
     if header["next_id"] < header["n_codes"]:
-        _refuse(path, f"{header['n_codes']} codes cannot have distinct ids under {header['next_id']}")
+        refuse(path, f"{header['n_codes']} codes cannot have distinct ids under {header['next_id']}")
     return int(header["n_codes"])
 
 
-def _check_planes(
-    arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any], path: str | os.PathLike[str]
+def check_planes(
+    arrays: Mapping[str, NDArray[Any]], n_blocks: int, header: Mapping[str, Any], path: str | os.PathLike[str]
 ) -> NDArray[np.uint64]:
-    n_words = LANES // 64
-    n_blocks, n_tail = divmod(header["n_codes"], LANES)
-    shape = (n_blocks + (n_tail > 0), header["n_bits"], n_words)
+    """Return the planes of ``n_blocks`` blocks, writable."""
+    shape = (n_blocks, header["n_bits"], LANES // 64)
     planes = arrays.get("planes")
     if planes is None or planes.dtype != np.uint64 or planes.shape != shape:
         came = "missing" if planes is None else f"{planes.dtype} {planes.shape}"
-        _refuse(path, f"{header['n_codes']} codes need planes of uint64 {shape}; they are {came}")
+        refuse(path, f"{header['n_codes']} codes need planes of uint64 {shape}; they are {came}")
     return np.require(planes, requirements=["C", "W"])
 
 
-def _check_ids(
+def check_ids(
     arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any], path: str | os.PathLike[str]
 ) -> NDArray[np.int64] | None:
+    """Return the ids of the codes, distinct, writable; None where they count up from 0."""
     ids = arrays.get("ids")
     if ids is None:
         if header["next_id"] != header["n_codes"]:
-            _refuse(path, f"{header['n_codes']} codes without ids are followed by id {header['next_id']}")
+            refuse(path, f"{header['n_codes']} codes without ids are followed by id {header['next_id']}")
         return None
     if ids.dtype != np.int64 or ids.shape != (header["n_codes"],):
-        _refuse(path, f"{header['n_codes']} codes need as many int64 ids; they are {ids.dtype} {ids.shape}")
+        refuse(path, f"{header['n_codes']} codes need as many int64 ids; they are {ids.dtype} {ids.shape}")
     ordered = np.sort(ids)
     if ids.size and (ordered[0] < 0 or ordered[-1] >= header["next_id"] or np.any(ordered[1:] == ordered[:-1])):
-        _refuse(path, f"ids must be distinct and lie from 0 to {header['next_id'] - 1}")
+        refuse(path, f"ids must be distinct and lie from 0 to {header['next_id'] - 1}")
     return np.require(ids, requirements=["C", "W"])
 
 
-def _all_live(n_codes: int) -> NDArray[np.uint64]:
-    """Return live planes, uint64 (n_blocks, 8), whose first ``n_codes`` lanes are set."""
-    n_blocks = -(-n_codes // LANES)
-    bits = np.zeros(n_blocks * LANES, np.bool_)
-    bits[:n_codes] = True
-    words = np.packbits(bits, bitorder="little").view("<u8").astype(np.uint64, copy=False)
-    return words.reshape(n_blocks, LANES // 64)
-
-
-def _refuse(path: str | os.PathLike[str], why: str) -> NoReturn:
+def refuse(path: str | os.PathLike[str], why: str) -> NoReturn:
+    """Raise the error of a file whose parts contradict each other."""
     raise FileFormatError(f"{path} is not a sound index file: {why}. Write it again.")

@@ -12,7 +12,7 @@ from hammingway.ids import MAX_ID
 from hammingway.indexes.slot_table import SlotTable
 from hammingway.kernels import LANES
 
-__all__ = ["IdMap"]
+__all__ = ["IdMap", "check_room"]
 
 
 class IdMap:
@@ -70,8 +70,7 @@ class IdMap:
 
     def check_room(self, n: int) -> None:
         """Raise InvalidInputError unless ``n`` numbers are left after the largest id."""
-        if self.next_id > MAX_ID + 1 - n:
-            raise InvalidInputError(f"no {n} ids are left after {self.next_id - 1}; give ids of your own.")
+        check_room(self.next_id, n)
 
     def before_append(self) -> Self:
         """Return the map as it is now, to go back to where an append fails; it shares memory with this one."""
@@ -87,7 +86,7 @@ class IdMap:
         first, n_slots = self.n_slots, self.n_slots + n
         if self._ids is not None:
             longer = _lengthened(self._ids, n_slots)
-            longer[first:n_slots] = np.arange(self.next_id, self.next_id + n) if ids is None else ids
+            longer[first:n_slots] = self.next_id + np.arange(n) if ids is None else ids  # arange has no 2^63 to end at
             if self._table is not None:
                 self._table.insert(longer[:n_slots], first)
             self._ids = longer
@@ -102,6 +101,12 @@ class IdMap:
     def compacted(self, slots: NDArray[np.int64]) -> Self:
         """Return the map of slots 0, 1, ... that stand for ``slots``."""
         return type(self)(len(slots), ids=self.of(slots).copy(), next_id=self.next_id)
+
+
+def check_room(next_id: int, n: int) -> None:
+    """Raise InvalidInputError unless ``n`` ids are left from ``next_id`` on."""
+    if next_id > MAX_ID + 1 - n:
+        raise InvalidInputError(f"no {n} ids are left after {next_id - 1}; give ids of your own.")
 
 
 def _lengthened(ids: NDArray[np.int64], n: int) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from math import log2
 from typing import Self
 
@@ -12,13 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 from hammingway.codes import Codes
 from hammingway.errors import InvalidInputError
 from hammingway.indexes.base import check_codes, check_k, check_radius
-from hammingway.indexes.certified import Certificate, CertifiedNeighbors, CertifiedRanges
+from hammingway.indexes.certified import Certificate, CertifiedNeighbors, CertifiedRanges, certificate_of_scans
+from hammingway.indexes.filters import Selected, Where, as_filter
 from hammingway.indexes.flat import FlatIndex
 from hammingway.indexes.row_store import RowStore
 from hammingway.indexes.scan_cost import budget_for
+from hammingway.kernels import top_k
 from hammingway.kernels.layout import count_of, threads_of
 from hammingway.kernels.probing import MAX_KEY_BITS, MAX_SLOTS, Table, Tabled, probing, words_of
-from hammingway.results import Ranges
+from hammingway.results import Neighbors, Ranges
 
 __all__ = ["MultiIndex"]
 
@@ -78,7 +81,7 @@ class MultiIndex(FlatIndex):
         """Bytes the index holds in memory: planes, rows, tables and ids."""
         return super().size_bytes + self._rows.size_bytes + sum(table.size_bytes for table in self._tables)
 
-    def add(self, codes: Codes, ids: ArrayLike | None = None) -> Self:
+    def add(self, codes: Codes, ids: ArrayLike | None = None, *, bias: ArrayLike | None = None) -> Self:
         """Add ``codes`` and return the index; see :meth:`FlatIndex.add`.
 
         Raises
@@ -89,89 +92,87 @@ class MultiIndex(FlatIndex):
         check_codes(codes, self.n_bits)
         if self._rows.n_slots + len(codes) > MAX_SLOTS:
             raise InvalidInputError(f"a MultiIndex holds up to {MAX_SLOTS} codes; use a FlatIndex for more.")
-        super().add(codes, ids)
-        self._rows.append(codes.packed)
-        n_tail = self._rows.n_slots - (self._tables[0].last if self._tables else 0)
-        if n_tail > max(_TAIL, self._rows.n_slots // _TAIL_SHARE):
-            self._build()
-        return self
+        return super().add(codes, ids, bias=bias)
 
-    def search(self, queries: Codes, k: int) -> CertifiedNeighbors:
+    def search(self, queries: Codes, k: int, *, where: Where = None) -> CertifiedNeighbors:
         """Return the ``k`` nearest codes of each query, sorted by (distance, id), and how they were found.
 
         Parameters
         ----------
         queries : n_queries codes of the index's width.
-        k : neighbours a query, from 1; where the index holds fewer, id -1 at distance ``n_bits + 1`` fills up.
+        k : neighbours a query, from 1; where there are fewer, id -1 at distance ``n_bits + 1`` fills up.
+        where : which codes may be found, as for :meth:`FlatIndex.search`.
 
         Raises
         ------
         CodeWidthError : queries of another width.
-        InvalidInputError : k is not a whole number from 1.
+        InvalidInputError : k is not a whole number from 1, or where is no filter.
         """
         check_codes(queries, self.n_bits, what="queries")
-        k = check_k(k)
-        n_found = min(k, len(self))
-        n_threads = threads_of(self.n_threads)
-        costs = budget_for(self._store, len(queries), n_threads) if self._tables and n_found else None
+        # The rest only once tables may pay: few codes are scanned in less time than it takes.
+        costs = budget_for(self._store, len(queries), self.n_threads) if self._tables else None
         if costs is None:
-            found = super().search(queries, k)
-            return CertifiedNeighbors(found.ids, found.distances, self._certificate_of_scans(len(queries)))
+            return self._scanned(super().search(queries, k, where=where))
+        k, where = check_k(k), as_filter(where)
+        chosen = self._selected(where)
+        n_found = min(k, chosen.n)
+        if not n_found:
+            return self._scanned(super().search(queries, k, where=where))
         slots, distances, *effort = self._probing.probe_top_k(
-            Tabled(self._tables, self._rows.words, self._store.live, self._id_map.keys),
+            Tabled(self._tables, self._rows.words, chosen.live, self._id_map.keys),
             words_of(queries.packed),
             n_found,
             costs=costs,
-            n_threads=n_threads,
+            n_threads=threads_of(self.n_threads),
         )
         certificate = self._certificate(*effort)
         dear = certificate.by_scan
         n_dear = np.count_nonzero(dear)
         if n_dear == len(queries):
-            found = super().search(queries, k)
-            return CertifiedNeighbors(found.ids, found.distances, certificate)
+            slots, distances = self._scan(queries, n_found, chosen)
+        elif n_dear:
+            slots[dear], distances[dear] = self._scan(queries[dear], n_found, chosen)
         ids, padded = self._padded(self._id_map.of(slots), distances, k)
-        if n_dear:
-            found = super().search(queries[dear], k)
-            ids[dear], padded[dear] = found.ids, found.distances
         return CertifiedNeighbors(ids, padded, certificate)
 
-    def search_radius(self, queries: Codes, radius: int) -> CertifiedRanges:
+    def search_radius(self, queries: Codes, radius: int, *, where: Where = None) -> CertifiedRanges:
         """Return all codes within ``radius`` bits of each query, sorted by (distance, id), and how they were found.
 
         Parameters
         ----------
         queries : n_queries codes of the index's width.
         radius : largest distance in bits, from 0; above ``n_bits`` it returns every code.
+        where : which codes may be found, as for :meth:`FlatIndex.search`.
 
         Raises
         ------
         CodeWidthError : queries of another width.
-        InvalidInputError : radius is not a whole number from 0.
+        InvalidInputError : radius is not a whole number from 0, or where is no filter.
         """
+        where = as_filter(where)
         check_codes(queries, self.n_bits, what="queries")
         radius = min(check_radius(radius), self.n_bits)
-        n_threads = threads_of(self.n_threads)
-        costs = budget_for(self._store, len(queries), n_threads) if self._tables and len(self) else None
+        chosen = self._selected(where)
+        costs = budget_for(self._store, len(queries), self.n_threads) if self._tables and chosen.n else None
         if costs is None:
-            found = super().search_radius(queries, radius)
-            certificate = self._certificate_of_scans(len(queries))
+            found = super().search_radius(queries, radius, where=where)
+            certificate = certificate_of_scans(len(queries), self.n_bits)
             return CertifiedRanges(found.ids, found.distances, found.offsets, certificate)
         slots, distances, offsets, *effort = self._probing.probe_within(
-            Tabled(self._tables, self._rows.words, self._store.live, self._id_map.keys),
+            Tabled(self._tables, self._rows.words, chosen.live, self._id_map.keys),
             words_of(queries.packed),
             radius,
             costs=costs,
-            n_threads=n_threads,
+            n_threads=threads_of(self.n_threads),
         )
         certificate = self._certificate(*effort)
         found = Ranges(self._id_map.of(slots), distances, offsets)
         dear = certificate.by_scan
         n_dear = np.count_nonzero(dear)
         if n_dear == len(queries):
-            found = super().search_radius(queries, radius)
+            found = super().search_radius(queries, radius, where=where)
         elif n_dear:
-            found = _interleaved(found, super().search_radius(queries[dear], radius), dear)
+            found = _interleaved(found, super().search_radius(queries[dear], radius, where=where), dear)
         return CertifiedRanges(found.ids, found.distances, found.offsets, certificate)
 
     @classmethod
@@ -187,23 +188,41 @@ class MultiIndex(FlatIndex):
         index = super().load(path, n_threads=n_threads)
         index.n_tables = None if n_tables is None else _check_n_tables(n_tables, index.n_bits)
         index._rows.copy_from(index._store)
-        index._build()
+        index._tables = index._tables_of(index._rows)
         return index
+
+    def _append(self, codes: Codes, named: NDArray[np.int64] | None, bias: NDArray[np.float32] | None) -> None:
+        super()._append(codes, named, bias)
+        self._rows.append(codes.packed)
+        n_tail = self._rows.n_slots - (self._tables[0].last if self._tables else 0)
+        if n_tail > max(_TAIL, self._rows.n_slots // _TAIL_SHARE):
+            self._tables = self._tables_of(self._rows)
+
+    def _undo(self) -> Callable[[], None]:
+        undo, n_rows, tables = super()._undo(), self._rows.n_slots, self._tables
+
+        def undo_all() -> None:
+            undo()
+            self._rows.truncate(n_rows)
+            self._tables = tables
+
+        return undo_all
 
     def _compact(self) -> None:
         slots = self._store.live_slots()
-        super()._compact()
-        self._rows.keep(slots)
-        self._build()
+        store, id_map, rows = self._store.compacted(slots), self._id_map.compacted(slots), self._rows.kept(slots)
+        biases = self._biases and self._biases.compacted(slots)
+        tables = self._tables_of(rows)
+        # All at once: Ctrl-C before this line leaves the old index, after it the new one.
+        self._store, self._id_map, self._biases, self._rows, self._tables = store, id_map, biases, rows, tables
 
-    def _build(self) -> None:
-        """Put every slot into tables, unless there are so few that comparing them is as good."""
-        n_slots = self._rows.n_slots
-        n_tables = self.n_tables or _usual_n_tables(self.n_bits, n_slots)
-        self._tables = [
-            self._probing.Table(self._rows.words, bits.tolist(), 0, n_slots)
+    def _tables_of(self, rows: RowStore) -> list[Table]:
+        """Return tables of all rows; none where there are so few that comparing them is as good."""
+        n_tables = self.n_tables or _usual_n_tables(self.n_bits, rows.n_slots)
+        return [
+            self._probing.Table(rows.words, bits.tolist(), 0, rows.n_slots)
             for bits in np.array_split(np.arange(self.n_bits), n_tables)
-            if n_slots > _TAIL
+            if rows.n_slots > _TAIL
         ]
 
     def _padded(
@@ -216,14 +235,22 @@ class MultiIndex(FlatIndex):
             np.pad(distances, ((0, 0), (0, n_empty)), constant_values=self.n_bits + 1) if n_empty else distances,
         )
 
-    def _certificate_of_scans(self, n_queries: int) -> Certificate:
-        none = np.zeros(n_queries, np.int64)
-        return self._certificate(np.full(n_queries, -1, np.int32), none, none.copy())
+    def _scan(self, queries: Codes, k: int, chosen: Selected) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Return the slots and distances of the ``k`` nearest of at least as many; what a search checks was checked."""
+        keys = self._id_map.keys
+        return top_k(self._store.planes, chosen.live, queries.packed, k, ids=keys, n_threads=self.n_threads)
+
+    def _scanned(self, found: Neighbors) -> CertifiedNeighbors:
+        """Return what a scan found, and that it did."""
+        return CertifiedNeighbors(found.ids, found.distances, certificate_of_scans(len(found), self.n_bits))
 
     def _certificate(
         self, radius: NDArray[np.int32], probes: NDArray[np.int64], candidates: NDArray[np.int64]
     ) -> Certificate:
         by_scan = radius < 0
+        if by_scan.all():
+            scans = certificate_of_scans(len(radius), self.n_bits)
+            return Certificate(scans.exact, scans.radius, scans.by_scan, probes, candidates)
         np.copyto(radius, self.n_bits, where=by_scan)
         return Certificate(np.ones(len(radius), np.bool_), radius, by_scan, probes, candidates)
 

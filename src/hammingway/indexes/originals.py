@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,27 @@ from hammingway.ids import check_code_ids, name_some
 from hammingway.indexes.file_pages import FilePages
 from hammingway.indexes.slot_table import SlotTable
 
-__all__ = ["Originals"]
+__all__ = ["Originals", "VectorSource"]
 
 
-class Originals:
+class VectorSource(ABC):
+    """Vectors to re-rank by, wherever they lie; several threads read at once."""
+
+    @property
+    @abstractmethod
+    def n_dims(self) -> int:
+        """Numbers a vector."""
+
+    @abstractmethod
+    def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the row of each of ``ids``, none of them negative, int64 (m,), or raise InvalidInputError."""
+
+    @abstractmethod
+    def read(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the vectors of ``rows``, ascending and distinct, float64 (m, n_dims)."""
+
+
+class Originals(VectorSource):
     """Original vectors for :func:`rerank`, with what it takes to find and to decode them.
 
     Row ``i`` stands for ``vectors[i] * scale + offset``; quantised vectors thus need never be

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hammingway.kernels import LANES, read_rows, write_rows
+from hammingway.kernels.live_planes import count_bits, slots_of_bits
 
 __all__ = ["PlaneStore"]
 
@@ -26,12 +27,14 @@ class PlaneStore:
     ----------
     n_slots : slots given out so far, dead ones among them.
     n_live : slots that hold a code.
+    n_changes : goes up whenever other slots live than before.
     """
 
     def __init__(self, n_bits: int) -> None:
         self.n_bits = n_bits
         self.n_slots = 0
         self.n_live = 0
+        self.n_changes = 0
         self._planes = np.zeros((0, n_bits, LANES // 64), np.uint64)
         self._live = np.zeros((0, LANES // 64), np.uint64)
 
@@ -40,7 +43,7 @@ class PlaneStore:
         """Return a store over ``planes`` and ``live``, writable and exactly ``n_slots`` long; not copied."""
         store = cls(planes.shape[1])
         store._planes, store._live, store.n_slots = planes, live, n_slots
-        store.n_live = int(np.bitwise_count(live).sum())
+        store.n_live = count_bits(live)
         return store
 
     @property
@@ -67,10 +70,25 @@ class PlaneStore:
         """Put codes, uint8 (n, ceil(n_bits / 8)), into the next slots."""
         if not len(packed):
             return
-        self._reserve(self.n_slots + len(packed))
+        self.reserve(self.n_slots + len(packed))
         write_rows(self._planes, self._live, packed, self.n_slots)
         self.n_slots += len(packed)
         self.n_live += len(packed)
+        self.n_changes += 1
+
+    def add_blocks(self, n_blocks: int) -> None:
+        """Give out the slots of ``n_blocks`` more blocks, all dead; those given out before must fill theirs."""
+        n_slots = self.n_blocks * LANES + n_blocks * LANES
+        self.reserve(n_slots)
+        self.n_slots = n_slots
+
+    def put(self, packed: NDArray[np.uint8], slots: NDArray[np.int64]) -> None:
+        """Put codes, uint8 (n, ceil(n_bits / 8)), into ``slots``, distinct, dead and given out; best in runs."""
+        starts = np.flatnonzero(np.diff(slots, prepend=-2) != 1)
+        for first, end in zip(starts.tolist(), [*starts[1:].tolist(), len(slots)], strict=True):
+            write_rows(self._planes, self._live, packed[first:end], int(slots[first]))
+        self.n_live += len(slots)
+        self.n_changes += 1
 
     def rows(self, slots: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the codes in ``slots``, uint8 (len(slots), ceil(n_bits / 8))."""
@@ -89,6 +107,7 @@ class PlaneStore:
             np.bitwise_and.at(self._live.reshape(-1), slots >> 6, masks)
         finally:  # Ctrl-C is raised once NumPy is done
             self.n_live -= len(slots)
+            self.n_changes += 1
 
     def truncate(self, n_slots: int) -> None:
         """Forget the slots from ``n_slots`` on, and whatever an interrupted append left in them."""
@@ -96,22 +115,29 @@ class PlaneStore:
         words = self._live.reshape(-1)
         words[word : word + 1] &= np.uint64((1 << lane) - 1)
         words[word + 1 :] = 0
-        self.n_slots, self.n_live = n_slots, int(np.bitwise_count(self._live).sum())
+        self.n_slots, self.n_live = n_slots, count_bits(self._live)
+        self.n_changes += 1
+
+    def restore(self, live: NDArray[np.uint64], n_slots: int) -> None:
+        """Go back to ``n_slots`` slots, of which those of ``live``, a copy of an earlier :attr:`live`, hold a code."""
+        self._live[: len(live)] = live
+        self._live[len(live) :] = 0
+        self.n_slots, self.n_live = n_slots, count_bits(live)
+        self.n_changes += 1
 
     def live_slots(self) -> NDArray[np.int64]:
         """Return the slots that hold a code, int64 (n_live,), ascending."""
-        little_endian = self.live.astype("<u8", copy=False)
-        return np.flatnonzero(np.unpackbits(little_endian.view(np.uint8).reshape(-1), bitorder="little"))
+        return slots_of_bits(self.live)
 
     def compacted(self, slots: NDArray[np.int64]) -> Self:
         """Return a store of its own memory whose slots 0, 1, ... hold the codes of ``slots``."""
         store = type(self)(self.n_bits)
-        store._reserve(len(slots))
+        store.reserve(len(slots))
         for start in range(0, len(slots), _COPY_ROWS):
             store.append(self.rows(slots[start : start + _COPY_ROWS]))
         return store
 
-    def _reserve(self, n_slots: int) -> None:
+    def reserve(self, n_slots: int) -> None:
         """Make room for ``n_slots``: exactly at first, by half as much again later, so appends stay cheap."""
         capacity = len(self._planes)
         needed = -(-n_slots // LANES)

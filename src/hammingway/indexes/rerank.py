@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from hammingway.errors import InvalidInputError, ShapeError
 from hammingway.ids import name_some
 from hammingway.indexes.base import check_k, check_n_threads
-from hammingway.indexes.originals import Originals
+from hammingway.indexes.originals import Originals, VectorSource
 from hammingway.kernels.layout import threads_of
 from hammingway.progress import row_chunks
 
@@ -57,7 +57,7 @@ class Reranked:
 def rerank(
     candidates: ArrayLike,
     queries: ArrayLike,
-    originals: ArrayLike | Originals,
+    originals: ArrayLike | VectorSource,
     k: int,
     *,
     metric: MetricName = "cosine",
@@ -95,7 +95,7 @@ def rerank(
     >>> rerank([[0, 1, 2]], [[1.0, 0.0]], originals, k=2, metric="inner-product").ids
     array([[1, 2]])
     """
-    originals = originals if isinstance(originals, Originals) else Originals(originals)
+    originals = originals if isinstance(originals, VectorSource) else Originals(originals)
     listed, wanted = _checked_candidates(candidates), np.asarray(queries)
     _check_arguments(listed, wanted, originals, metric)
     k, n_threads = check_k(k), threads_of(check_n_threads(n_threads))
@@ -138,7 +138,7 @@ def _ranked(
 class _Pairs:
     """Distances between single queries, float64 (n_queries, d), and single originals."""
 
-    def __init__(self, queries: NDArray[np.float64], originals: Originals, metric: MetricName) -> None:
+    def __init__(self, queries: NDArray[np.float64], originals: VectorSource, metric: MetricName) -> None:
         self.originals = originals
         self._metric = metric
         self._queries = queries
@@ -189,7 +189,7 @@ def _checked_candidates(candidates: ArrayLike) -> NDArray[np.int64]:
     return listed.astype(np.int64)
 
 
-def _check_arguments(listed: NDArray[np.int64], queries: NDArray[Any], originals: Originals, metric: str) -> None:
+def _check_arguments(listed: NDArray[np.int64], queries: NDArray[Any], originals: VectorSource, metric: str) -> None:
     if queries.ndim != 2 or queries.shape[1] != originals.n_dims:
         raise ShapeError(
             f"queries must have shape (n_queries, {originals.n_dims}) as the originals; got {queries.shape}."

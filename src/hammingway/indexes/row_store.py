@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,7 @@ class RowStore:
     """
 
     def __init__(self, n_bits: int) -> None:
+        self._n_bits = n_bits
         self.n_slots = 0
         self._words = np.empty((0, -(-n_bits // 64)), np.uint64)
 
@@ -51,7 +54,12 @@ class RowStore:
         for start in range(self.n_slots, store.n_slots, _COPIED_ROWS):
             self.append(store.rows(np.arange(start, min(start + _COPIED_ROWS, store.n_slots))))
 
-    def keep(self, slots: NDArray[np.int64]) -> None:
-        """Let the slots 0, 1, ... hold the rows of ``slots``, ascending, and nothing else."""
-        self._words = self._words[slots]
-        self.n_slots = len(slots)
+    def truncate(self, n_slots: int) -> None:
+        """Forget the slots from ``n_slots`` on."""
+        self.n_slots = n_slots
+
+    def kept(self, slots: NDArray[np.int64]) -> Self:
+        """Return a store whose slots 0, 1, ... hold the rows of ``slots``, ascending."""
+        store = type(self)(self._n_bits)
+        store._words, store.n_slots = self._words[slots], len(slots)
+        return store

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["SlotTable"]
 
 _EMPTY = -1
+_MOST_SHORT = np.iinfo(np.int32).max  # slots that four bytes can name
 
 
 class SlotTable:
@@ -39,10 +42,18 @@ class SlotTable:
     def insert(self, ids: NDArray[np.int64], first_slot: int) -> None:
         """Make entries for the slots from ``first_slot`` to the end of ``ids``, not in the table yet."""
         n_new = len(ids) - first_slot
-        if self.n_slots != first_slot or 2 * (self._n_entries + n_new) > len(self._places):
+        if self.n_slots != first_slot or not self._has_room(n_new, ids):
             self._rebuild(ids, room_for=len(ids))
         else:
             self._place(np.arange(first_slot, len(ids)), ids)
+            self.n_slots = len(ids)
+
+    def insert_at(self, slots: NDArray[np.int64], ids: NDArray[np.int64]) -> None:
+        """Make entries for ``slots`` of ``ids``, which are not in the table yet, wherever they lie."""
+        if not self._has_room(len(slots), ids):
+            self._rebuild(ids, room_for=0)
+        else:
+            self._place(slots, ids)
             self.n_slots = len(ids)
 
     def find(self, keys: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -60,10 +71,15 @@ class SlotTable:
             searching, places = searching[on], self._next(places[on])
         return found
 
+    def _has_room(self, n_new: int, ids: NDArray[np.int64]) -> bool:
+        most = np.iinfo(self._places.dtype).max
+        return 2 * (self._n_entries + n_new) <= len(self._places) and len(ids) <= most
+
     def _rebuild(self, ids: NDArray[np.int64], *, room_for: int) -> None:
         slots = np.flatnonzero(ids >= 0)
         self._n_places_log2 = max(4, (2 * max(len(slots), room_for) - 1).bit_length())
-        self._places = np.full(1 << self._n_places_log2, _EMPTY, np.int64)
+        width: type[np.signedinteger[Any]] = np.int32 if len(ids) <= _MOST_SHORT else np.int64
+        self._places: NDArray[np.signedinteger[Any]] = np.full(1 << self._n_places_log2, _EMPTY, width)
         self._n_entries = 0
         self._place(slots, ids)
         self.n_slots = len(ids)

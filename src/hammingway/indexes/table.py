@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,7 +13,9 @@ from hammingway.codes import Codes
 from hammingway.errors import FileFormatError, InvalidInputError, ShapeError
 from hammingway.indexes import flat_file
 from hammingway.indexes.base import check_codes, check_k, check_radius
+from hammingway.indexes.bias_store import BiasStore
 from hammingway.indexes.certified import Certificate, CertifiedNeighbors, CertifiedRanges
+from hammingway.indexes.filters import Selected, Where
 from hammingway.indexes.flat import FlatIndex
 from hammingway.indexes.query_weights import check_scores
 from hammingway.indexes.row_store import RowStore
@@ -99,7 +102,7 @@ class TableIndex(FlatIndex):
         """Bytes the index holds in memory: planes, rows, tables and ids."""
         return super().size_bytes + self._rows.size_bytes + sum(table.size_bytes for table in self._tables)
 
-    def add(self, codes: Codes, ids: ArrayLike | None = None) -> Self:
+    def add(self, codes: Codes, ids: ArrayLike | None = None, *, bias: ArrayLike | None = None) -> Self:
         """Add ``codes`` and return the index; see :meth:`FlatIndex.add`.
 
         Raises
@@ -110,11 +113,11 @@ class TableIndex(FlatIndex):
         check_codes(codes, self.n_bits)
         if self._rows.n_slots + len(codes) > MAX_SLOTS:
             raise InvalidInputError(f"a TableIndex holds up to {MAX_SLOTS} codes; use a FlatIndex for more.")
-        super().add(codes, ids)
-        self._rows.append(codes.packed)
-        return self
+        return super().add(codes, ids, bias=bias)
 
-    def search(self, queries: Codes, k: int, *, scores: ArrayLike | None = None) -> CertifiedNeighbors:
+    def search(
+        self, queries: Codes, k: int, *, scores: ArrayLike | None = None, where: Where = None
+    ) -> CertifiedNeighbors:
         """Return the ``k`` nearest codes found for each query, sorted by (distance, id), and what was done.
 
         Parameters
@@ -123,22 +126,25 @@ class TableIndex(FlatIndex):
         k : neighbours a query, from 1; where fewer were found, id -1 at distance ``n_bits + 1`` fills up.
         scores : real (n_queries, n_bits), ``hasher.project`` of the same vectors; keys are then probed in
             increasing order of the summed magnitude of the flipped bits' scores. None: fewest flips first.
+        where : which codes may be found, as for :meth:`FlatIndex.search`; the others count as no candidates.
 
         Raises
         ------
         CodeWidthError, ShapeError : queries or scores of another width, or not one row of scores a query.
-        InvalidInputError : k is not a whole number from 1, or scores that are not finite or of other codes.
+        InvalidInputError : k is not a whole number from 1, scores that are not finite or of other codes, or
+            where is no filter.
         """
         check_codes(queries, self.n_bits, what="queries")
         k = check_k(k)
         weights = self._weights(scores, queries)
-        n_found = min(k, len(self))
+        chosen = self._selected(where)
+        n_found = min(k, chosen.n)
         ids = np.full((len(queries), k), -1, np.int64)
         distances = np.full((len(queries), k), self.n_bits + 1, np.int32)
         if not n_found or not len(queries):
             return CertifiedNeighbors(ids, distances, self._nothing_to_find(len(queries)))
         slots, found, *effort = self._probing.lookup_top_k(
-            Tabled(self._current_tables(), self._rows.words, self._store.live, self._id_map.keys),
+            Tabled(self._current_tables(), self._rows.words, chosen.live, self._id_map.keys),
             words_of(queries.packed),
             n_found,
             weights=weights,
@@ -147,16 +153,19 @@ class TableIndex(FlatIndex):
         )
         ids[:, :n_found] = self._id_map.of(slots)
         distances[:, :n_found] = np.where(slots < 0, self.n_bits + 1, found)
-        return CertifiedNeighbors(ids, distances, self._certificate(*effort, needed=distances[:, n_found - 1]))
+        certificate = self._certificate(*effort, n=chosen.n, needed=distances[:, n_found - 1])
+        return CertifiedNeighbors(ids, distances, certificate)
 
-    def search_radius(self, queries: Codes, radius: int, *, scores: ArrayLike | None = None) -> CertifiedRanges:
+    def search_radius(
+        self, queries: Codes, radius: int, *, scores: ArrayLike | None = None, where: Where = None
+    ) -> CertifiedRanges:
         """Return the codes found within ``radius`` bits of each query, sorted by (distance, id), and what was done.
 
         Parameters
         ----------
         queries : n_queries codes of the index's width.
         radius : largest distance in bits, from 0.
-        scores : as for :meth:`search`.
+        scores, where : as for :meth:`search`.
 
         Raises
         ------
@@ -164,7 +173,8 @@ class TableIndex(FlatIndex):
         """
         check_codes(queries, self.n_bits, what="queries")
         radius = min(check_radius(radius), self.n_bits)
-        return self._within(queries, radius, self._weights(scores, queries), self._limits())
+        weights = self._weights(scores, queries)
+        return self._within(queries, radius, self._selected(where), weights=weights, limits=self._limits())
 
     def lookup(self, queries: Codes) -> CertifiedRanges:
         """Return all codes that share each query's key, sorted by (distance, id): one bucket, whatever it holds.
@@ -174,7 +184,8 @@ class TableIndex(FlatIndex):
         CodeWidthError : queries of another width.
         """
         check_codes(queries, self.n_bits, what="queries")
-        return self._within(queries, self.n_bits, None, (0, 1, _NO_LIMIT))
+        everything = self._selected(None)
+        return self._within(queries, self.n_bits, everything, weights=None, limits=(0, 1, _NO_LIMIT))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the index to ``path``, whole or not at all; the table itself is built anew on loading."""
@@ -183,7 +194,8 @@ class TableIndex(FlatIndex):
         store = self._store if all_live else self._store.compacted(slots)
         id_map = self._id_map if all_live else self._id_map.compacted(slots)
         options = {name: getattr(self, name) for name in ("max_flips", "max_probes", "max_candidates")}
-        flat_file.write(path, store, id_map, kind=KIND, more={"bits": self._bits.tolist(), **options})
+        more = {"bits": self._bits.tolist(), **options}
+        flat_file.write(path, store, id_map, kind=KIND, more=more, bias=self._bias_of(slots))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> Self:
@@ -194,13 +206,14 @@ class TableIndex(FlatIndex):
         FileNotFoundError : there is no such file.
         FileFormatError : the file is damaged, of another kind or of a newer version.
         """
-        store, id_map, header = flat_file.read_with_header(path, kind=KIND)
+        store, id_map, bias, header = flat_file.read_with_header(path, kind=KIND)
         try:
             options = {name: header[name] for name in ("max_flips", "max_probes", "max_candidates")}
             index = cls(store.n_bits, bits=header["bits"] or [], n_threads=n_threads, **options)
         except (KeyError, InvalidInputError) as error:
             raise FileFormatError(f"{path} is not a sound index file: {error}. Write it again.") from error
         index._store, index._id_map = store, id_map
+        index._biases = None if bias is None else BiasStore.of_all(bias)
         index._rows.copy_from(store)
         return index
 
@@ -208,28 +221,44 @@ class TableIndex(FlatIndex):
         self,
         queries: Codes,
         radius: int,
+        chosen: Selected,
+        *,
         weights: NDArray[np.float64] | None,
         limits: tuple[int, int, int],
     ) -> CertifiedRanges:
-        if not len(self) or not len(queries):
+        if not chosen.n or not len(queries):
             nothing = np.empty(0, np.int64), np.empty(0, np.int32), np.zeros(len(queries) + 1, np.int64)
             return CertifiedRanges(*nothing, self._nothing_to_find(len(queries)))
         slots, distances, offsets, *effort = self._probing.lookup_within(
-            Tabled(self._current_tables(), self._rows.words, self._store.live, self._id_map.keys),
+            Tabled(self._current_tables(), self._rows.words, chosen.live, self._id_map.keys),
             words_of(queries.packed),
             radius,
             weights=weights,
             limits=limits,
             n_threads=threads_of(self.n_threads),
         )
-        certificate = self._certificate(*effort, needed=np.full(len(queries), radius))
+        certificate = self._certificate(*effort, n=chosen.n, needed=np.full(len(queries), radius))
         return CertifiedRanges(self._id_map.of(slots), distances, offsets, certificate)
+
+    def _append(self, codes: Codes, named: NDArray[np.int64] | None, bias: NDArray[np.float32] | None) -> None:
+        super()._append(codes, named, bias)
+        self._rows.append(codes.packed)
+
+    def _undo(self) -> Callable[[], None]:
+        undo, n_rows = super()._undo(), self._rows.n_slots
+
+        def undo_all() -> None:
+            undo()
+            self._rows.truncate(n_rows)
+
+        return undo_all
 
     def _compact(self) -> None:
         slots = self._store.live_slots()
-        super()._compact()
-        self._rows.keep(slots)
-        self._tables = []
+        store, id_map, rows = self._store.compacted(slots), self._id_map.compacted(slots), self._rows.kept(slots)
+        biases = self._biases and self._biases.compacted(slots)
+        # All at once: Ctrl-C before this line leaves the old index, after it the new one.
+        self._store, self._id_map, self._biases, self._rows, self._tables = store, id_map, biases, rows, []
 
     def _current_tables(self) -> list[Table]:
         """Return a table of most codes, and one of those added since, which is small enough to be built often.
@@ -271,16 +300,17 @@ class TableIndex(FlatIndex):
         probes: NDArray[np.int64],
         candidates: NDArray[np.int64],
         *,
+        n: int,
         needed: NDArray[Any],
     ) -> Certificate:
-        """Return what was done, and whether it reached the radius ``needed`` to prove an answer."""
-        radius[(radius == len(self._bits)) | (candidates == len(self))] = self.n_bits
+        """Return what was done among ``n`` codes, and whether it reached the radius ``needed`` to prove an answer."""
+        radius[(radius == len(self._bits)) | (candidates == n)] = self.n_bits
         return Certificate(radius >= needed, radius, np.zeros(len(radius), np.bool_), probes, candidates)
 
     def _nothing_to_find(self, n_queries: int) -> Certificate:
         none = np.zeros(n_queries, np.int64)
         radius = np.full(n_queries, self.n_bits, np.int32)
-        return self._certificate(radius, none, none.copy(), needed=radius)
+        return self._certificate(radius, none, none.copy(), n=0, needed=radius)
 
 
 def _check_bits(bits: ArrayLike, n_bits: int) -> NDArray[np.int64]:

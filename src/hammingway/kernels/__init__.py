@@ -1,7 +1,7 @@
 """Bit-plane scans: exact Hamming search over codes stored one bit position at a time.
 
 The native module picks the widest instruction set the processor has; the environment variable
-``HAMMINGWAY_SIMD`` (avx512, avx2, baseline, neon or numpy) forces one. See
+``HAMMINGWAY_SIMD`` (avx512vbmi, avx512, avx2, baseline, neon or numpy) forces one. See
 :mod:`hammingway.kernels.layout` for the layout and :class:`hammingway.kernels.backends.Kernels`
 for the functions.
 
@@ -18,11 +18,12 @@ Examples
 from __future__ import annotations
 
 from hammingway.kernels.backends import Kernels, available, backend, choose, info
-from hammingway.kernels.layout import LANES
+from hammingway.kernels.layout import LANES, Biases
 
 __all__ = [
     "BACKEND",
     "LANES",
+    "Biases",
     "Kernels",
     "available",
     "backend",
@@ -31,6 +32,7 @@ __all__ = [
     "read_rows",
     "top_k",
     "top_k_asymmetric",
+    "top_k_biased",
     "within",
     "write_rows",
 ]
@@ -42,5 +44,6 @@ write_rows = _active.write_rows
 read_rows = _active.read_rows
 top_k = _active.top_k
 top_k_asymmetric = _active.top_k_asymmetric
+top_k_biased = _active.top_k_biased
 within = _active.within
 pairwise = _active.pairwise

@@ -18,6 +18,8 @@ from hammingway.errors import CodeWidthError, InvalidInputError, ShapeError, Unk
 from hammingway.kernels import numpy_twin
 from hammingway.kernels.layout import (
     LANES,
+    Biases,
+    check_biases,
     check_ids,
     check_planes,
     check_rows,
@@ -42,6 +44,8 @@ class Table(Protocol):
     def top_k(self) -> Callable[..., tuple[NDArray[np.int64], NDArray[np.int32]]]: ...
     @property
     def top_k_asymmetric(self) -> Callable[..., tuple[NDArray[np.int64], NDArray[np.int32]]]: ...
+    @property
+    def top_k_biased(self) -> Callable[..., tuple[NDArray[np.int64], NDArray[np.float64]]]: ...
     @property
     def within(self) -> Callable[..., tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]]: ...
     @property
@@ -171,6 +175,38 @@ class Kernels:
         k = count_of("k", k, 1)
         ids = check_ids(ids, live)
         return self._table.top_k_asymmetric(planes, live, weights, k, ids=ids, n_threads=threads_of(n_threads))
+
+    def top_k_biased(
+        self,
+        planes: NDArray[np.uint64],
+        live: NDArray[np.uint64],
+        weights: NDArray[np.int8],
+        k: int,
+        *,
+        biases: Biases,
+        ids: NDArray[np.int64] | None = None,
+        n_threads: int | None = None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the ``k`` live slots of the greatest ``score * unit + bias``, score as in :meth:`top_k_asymmetric`.
+
+        Parameters
+        ----------
+        planes, live, weights, k, ids : as for :meth:`top_k_asymmetric`.
+        biases : their arrays as long as the queries and the blocks ask for; unit and bias are those.
+
+        Returns
+        -------
+        slots : int64 (n_queries, k), sorted by (-value, id); -1 where fewer than k codes live.
+        values : float64 (n_queries, k), product and sum each rounded once; minus infinity beside slot -1.
+
+        Raises
+        ------
+        InvalidInputError, ShapeError : as for :meth:`top_k_asymmetric`.
+        """
+        weights = check_weights(weights, check_planes(planes, live))
+        biases = check_biases(biases, len(weights), len(planes))
+        k, ids, n_threads = count_of("k", k, 1), check_ids(ids, live), threads_of(n_threads)
+        return self._table.top_k_biased(planes, live, weights, k, biases=biases, ids=ids, n_threads=n_threads)
 
     def within(
         self,

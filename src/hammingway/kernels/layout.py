@@ -8,7 +8,7 @@ plane has the same form; a lane without its live bit is never found.
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from hammingway.errors import CodeWidthError, InvalidInputError, ShapeError
 __all__ = [
     "LANES",
     "WORDS",
+    "Biases",
+    "check_biases",
     "check_ids",
     "check_planes",
     "check_rows",
@@ -33,6 +35,22 @@ WORDS = LANES // 64
 _MOST_THREADS = 1024
 
 
+class Biases(NamedTuple):
+    """What is added to the score of each code.
+
+    Parameters
+    ----------
+    units : float64 (n_queries,), >= 0: what a query's score of 1 is worth beside a bias.
+    of_slot : float32 (n_blocks * 512,), finite where a slot is live.
+    of_block : float32 (n_blocks,), no less than any bias of a live slot of the block, which is passed
+        over where its best score and this do not reach the k-th best value.
+    """
+
+    units: NDArray[np.float64]
+    of_slot: NDArray[np.float32]
+    of_block: NDArray[np.float32]
+
+
 def check_array(name: str, array: NDArray[Any], dtype: type, ndim: int) -> None:
     """Raise unless ``array`` is a C-contiguous, aligned ndarray of this dtype and number of dimensions."""
     if not isinstance(array, np.ndarray) or array.dtype != dtype:
@@ -42,6 +60,20 @@ def check_array(name: str, array: NDArray[Any], dtype: type, ndim: int) -> None:
         raise ShapeError(f"{name} must have {ndim} dimensions; got shape {array.shape}.")
     if not (array.flags.c_contiguous and array.flags.aligned):
         raise InvalidInputError(f"{name} must be C-contiguous and aligned; pass {name}.copy().")
+
+
+def check_biases(biases: Biases, n_queries: int, n_blocks: int) -> Biases:
+    """Return ``biases``, each array C-contiguous, aligned and as long as the queries or the blocks ask for."""
+    for name, dtype, n in (
+        ("units", np.float64, n_queries),
+        ("of_slot", np.float32, n_blocks * LANES),
+        ("of_block", np.float32, n_blocks),
+    ):
+        array: NDArray[Any] = getattr(biases, name)
+        check_array(name, array, dtype, 1)
+        if len(array) != n:
+            raise ShapeError(f"{name} must have shape ({n},); got {array.shape}.")
+    return biases
 
 
 def check_planes(planes: NDArray[np.uint64], live: NDArray[np.uint64] | None = None) -> int:

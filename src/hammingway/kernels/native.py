@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hammingway.kernels.layout import Biases
 from hammingway.progress import row_chunks
 
-__all__ = ["NativeTable"]
+__all__ = ["NativeTable", "joined_ranges"]
 
 
 _TILE = 128  # queries that the native module scans at a time
@@ -21,6 +22,17 @@ def _parts(planes: NDArray[np.uint64], n_queries: int) -> Iterator[slice]:
     """Yield the queries of one call after another, at least one: Ctrl-C is only seen between calls."""
     tiles = max(1, _WORDS_A_CALL // (_TILE * max(planes.size, 1)))
     return row_chunks(n_queries, tiles * _TILE) if n_queries else iter([slice(0, 0)])
+
+
+def joined_ranges(
+    parts: Sequence[tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]],
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]:
+    """Return the slots, distances and offsets of one or more groups of queries, one group after another."""
+    if len(parts) == 1:
+        return parts[0]
+    slots, distances, offsets = (list(arrays) for arrays in zip(*parts, strict=True))
+    counts = np.concatenate([[0], *(np.diff(part) for part in offsets)])
+    return np.concatenate(slots), np.concatenate(distances), np.cumsum(counts)
 
 
 class NativeTable:
@@ -75,6 +87,24 @@ class NativeTable:
         self._module.top_k_asymmetric(self._isa, planes, live, weights, ids, slots, scores, n_threads)
         return slots, scores
 
+    def top_k_biased(
+        self,
+        planes: NDArray[np.uint64],
+        live: NDArray[np.uint64],
+        weights: NDArray[np.int8],
+        k: int,
+        *,
+        biases: Biases,
+        ids: NDArray[np.int64] | None,
+        n_threads: int,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Find the k greatest biased sums; see :meth:`hammingway.kernels.Kernels.top_k_biased`."""
+        slots = np.empty((len(weights), k), dtype=np.int64)
+        values = np.empty((len(weights), k), dtype=np.float64)
+        search = self._module.top_k_biased
+        search(self._isa, planes, live, weights, *biases, ids, slots, values, n_threads)
+        return slots, values
+
     def within(
         self,
         planes: NDArray[np.uint64],
@@ -90,11 +120,7 @@ class NativeTable:
             self._module.within(self._isa, planes, live, queries[part], radius, ids, n_threads)
             for part in _parts(planes, len(queries))
         ]
-        slots, distances, offsets = (list(arrays) for arrays in zip(*found, strict=True))
-        if len(found) == 1:
-            return slots[0], distances[0], offsets[0]
-        counts = np.concatenate([[0], *(np.diff(part) for part in offsets)])
-        return np.concatenate(slots), np.concatenate(distances), np.cumsum(counts)
+        return joined_ranges(found)
 
     def pairwise(
         self, queries: NDArray[np.uint8], database: NDArray[np.uint8], *, n_threads: int

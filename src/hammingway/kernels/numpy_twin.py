@@ -6,12 +6,14 @@ Every function reads as the definition of what the native one must return. The n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
-from hammingway.kernels.layout import LANES, WORDS
+from hammingway.kernels.layout import LANES, WORDS, Biases
 
-__all__ = ["pairwise", "read_rows", "top_k", "top_k_asymmetric", "within", "write_rows"]
+__all__ = ["pairwise", "read_rows", "top_k", "top_k_asymmetric", "top_k_biased", "within", "write_rows"]
 
 _CHUNK_BYTES = 32 << 20
 
@@ -74,13 +76,42 @@ def top_k_asymmetric(
     slots = np.full((len(weights), k), -1, dtype=np.int64)
     scores = np.full((len(weights), k), np.iinfo(np.int32).min, dtype=np.int32)
     found = min(k, len(present))
-    bits = np.unpackbits(rows, axis=1, count=weights.shape[1], bitorder="little")
-    signs = bits.astype(np.float32) * 2 - 1
-    for i, query in enumerate(weights):
-        row = signs @ query.astype(np.float32)  # exact: no sum of 4096 such weights reaches 2^24
+    for i, row in enumerate(_weighted_sums(rows, weights)):
         best = np.lexsort((present, keys, -row))[:k]
         slots[i, :found], scores[i, :found] = present[best], row[best]
     return slots, scores
+
+
+def top_k_biased(
+    planes: NDArray[np.uint64],
+    live: NDArray[np.uint64],
+    weights: NDArray[np.int8],
+    k: int,
+    *,
+    biases: Biases,
+    ids: NDArray[np.int64] | None = None,
+    n_threads: int | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the ``k`` live slots of the greatest biased sums; see :func:`hammingway.kernels.top_k_biased`."""
+    present, rows, keys = _live_rows(planes, live, ids)
+    slots = np.full((len(weights), k), -1, dtype=np.int64)
+    values = np.full((len(weights), k), -np.inf)
+    found = min(k, len(present))
+    added = biases.of_slot[present].astype(np.float64)
+    for i, row in enumerate(_weighted_sums(rows, weights)):
+        with np.errstate(over="ignore"):  # infinity, as in the native module
+            value = row.astype(np.float64) * biases.units[i] + added
+        best = np.lexsort((present, keys, -value))[:k]
+        slots[i, :found], values[i, :found] = present[best], value[best]
+    return slots, values
+
+
+def _weighted_sums(rows: NDArray[np.uint8], weights: NDArray[np.int8]) -> Iterator[NDArray[np.float32]]:
+    """Yield each query's sums of +weight over set bits and -weight over the others, float32 (len(rows),)."""
+    bits = np.unpackbits(rows, axis=1, count=weights.shape[1], bitorder="little")
+    signs = bits.astype(np.float32) * 2 - 1
+    for query in weights:
+        yield signs @ query.astype(np.float32)  # exact: no sum of 4096 such weights reaches 2^24
 
 
 def within(

@@ -127,7 +127,8 @@ class Prober:
 
     def run(self) -> None:
         self.compare_tail()
-        while not self.kept.is_finished(self.complete):
+        n_bits = sum(len(table.bits) for table in self.tables)
+        while not self.kept.is_finished(self.complete) and self.complete < n_bits:
             step = self.complete + 1
             if self.spent + self.n_keys(step) * self.costs.probe > self.costs.attempt:
                 self.run_to_the_end(step, [])

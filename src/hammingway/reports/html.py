@@ -156,6 +156,8 @@ def _command(records: Sequence[Record]) -> str:
     widths = dict.fromkeys(str(record.spec.n_bits) for record in records)
     words = ["hammingway", "evaluate", spec.data.dataset, "--hasher", ",".join(names), "--bits", ",".join(widths)]
     words += ["--metric", spec.data.metric, "--k", str(spec.k), "--seed", str(spec.seed)]
+    if spec.rankings:
+        words += ["--rankings", ",".join(spec.rankings)]
     if spec.data.labels is not None:
         words += ["--labels", spec.data.labels]
     return shlex.join(words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from statistics import mean, median
 
@@ -20,7 +20,7 @@ class Row:
 
     Parameters
     ----------
-    hasher : registry name and parameters.
+    hasher : registry name and parameters, and the ranking where it is not that by Hamming distance.
     n_bits, seed : of the run; seed is None for a mean over seeds.
     n_runs : runs the row stands for.
     code_bytes : bytes of one code.
@@ -52,8 +52,12 @@ class Row:
 
 
 def rows_from_records(records: Iterable[Record]) -> list[Row]:
-    """Return one row a measured record; refused ones have no numbers and are left out."""
-    return [_row(record, record.costs) for record in records if record.costs is not None]
+    """Return one row a measured record, and one for each other ranking of its codes.
+
+    Refused records have no numbers and are left out.
+    """
+    measured = [(record, record.costs) for record in records if record.costs is not None]
+    return [row for record, costs in measured for row in (_row(record, costs), *_ranked_rows(record, costs))]
 
 
 def over_seeds(rows: Iterable[Row]) -> list[Row]:
@@ -90,6 +94,22 @@ def _row(record: Record, costs: Costs) -> Row:
         single_ms=1e3 * median(chain.from_iterable(costs.single_seconds)),
         index_bytes=costs.index_bytes,
     )
+
+
+def _ranked_rows(record: Record, costs: Costs) -> list[Row]:
+    """Return a row for each other ranking: the codes' own, but for what that ranking found and took."""
+    plain = _row(record, costs)
+    return [
+        replace(
+            plain,
+            hasher=f"{plain.hasher} {name}",
+            quality=result.quality,
+            curves=result.curves,
+            batch_rate=costs.batch_queries / median(result.batch_seconds),
+            single_ms=1e3 * median(chain.from_iterable(result.single_seconds)),
+        )
+        for name, result in record.rankings.items()
+    ]
 
 
 def _mean_row(group: Sequence[Row]) -> Row:

@@ -183,11 +183,20 @@ def summary(record: Record) -> dict[str, Any]:
     }
     if record.costs is None:
         return base | {"reason": record.reason}
-    (row,) = rows_from_records([record])
+    row, *ranked = rows_from_records([record])
+    rankings = {
+        name: {
+            "quality": one.quality,
+            "queries_per_second": one.batch_rate,
+            "single_query_ms": one.single_ms,
+        }
+        for name, one in zip(record.rankings, ranked, strict=True)
+    }
     return base | {
         "code_bytes": row.code_bytes,
         "quality": row.quality,
         "undefined": record.undefined,
+        "rankings": rankings,
         "health": row.health,
         "fit_seconds": row.fit_seconds,
         "encoded_per_second": row.encode_rate,

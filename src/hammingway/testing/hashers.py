@@ -108,6 +108,28 @@ def check_code_depends_on_its_row_alone(hasher: Hasher, data: Sample) -> None:
     _same(hasher.project(company)[:5], scores[:5], "scores of a row depend on the other rows of the batch")
 
 
+def check_query_scores(hasher: Hasher, data: Sample) -> None:
+    """Scores of queries are finite float32 (n, n_bits), depend on their row alone, and survive save and load."""
+    hasher.fit(data.X, data.y)
+    scores = hasher.project_queries(data.X)
+    _require(scores.dtype == np.float32, f"scores of queries are {scores.dtype}, not float32")
+    _require(scores.shape == (len(data.X), hasher.n_bits_), f"scores of queries have shape {scores.shape}")
+    _require(bool(np.isfinite(scores).all()), "scores of queries are not all finite")
+    order = np.random.default_rng(1).permutation(len(data.X))
+    _same(hasher.project_queries(data.X[order]), scores[order], "scores of queries depend on the order of rows")
+    for size in (1, 7, 64):
+        cut = [hasher.project_queries(data.X[start : start + size]) for start in range(0, len(data.X), size)]
+        _same(np.vstack(cut), scores, f"scores of queries differ when rows come {size} at a time")
+    _require(
+        hasher.project_queries(data.X[:0]).shape == (0, hasher.n_bits_), "no queries do not give (0, n_bits) scores"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "hasher.safetensors")
+        hasher.save(path)
+        loaded = load_hasher(path)
+    _same(loaded.project_queries(data.X), scores, "scores of queries changed on the way through the file")
+
+
 def check_memory_layout_does_not_matter(hasher: Hasher, data: Sample) -> None:
     """C, Fortran, strided, reversed, read-only, memory-mapped, wider floats: the same scores, also after a fit."""
     scores = clone(hasher).fit(data.X, data.y).project(data.X)
@@ -195,6 +217,7 @@ HASHER_CHECKS: tuple[Callable[[Hasher, Sample], None], ...] = (
     check_scores_and_codes_agree,
     check_same_seed_same_codes,
     check_code_depends_on_its_row_alone,
+    check_query_scores,
     check_memory_layout_does_not_matter,
     check_input_stays_untouched,
     check_no_rows_give_no_codes,

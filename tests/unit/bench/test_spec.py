@@ -96,3 +96,10 @@ def test_a_plan_that_repeats_a_width_is_refused():
     plan = PlanSpec(data=DataSpec(dataset="digits"), hashers=(Component(name="lsh"),), n_bits=(8, 8))
     with pytest.raises(ConfigError, match="twice"):
         plan.runs()
+
+
+def test_rankings_are_part_of_the_id_and_their_absence_leaves_it_as_it_was():
+    before = "b2:959ca30036b45e500f3ca171a757ac10"
+    assert run_spec().run_id == before
+    ids = {run_spec(rankings=names).run_id for names in [(), ("rerank-9",), ("rerank-8",), ("rerank-8", "rerank-9")]}
+    assert len(ids) == 4

@@ -108,3 +108,25 @@ def test_a_file_name_that_is_no_text_is_refused_before_any_run(refused, files, t
     path = tmp_path / os.fsdecode(b"v\xff.npy")
     shutil.copy(files / "vectors.npy", path)
     assert "is no UTF-8 text, as records are; rename the file." in refused("evaluate", path, "--queries", 20)
+
+
+def test_rankings_stand_in_json_table_and_report(run, files, tmp_path):
+    command = ["evaluate", files / "vectors.npy", "--hasher", "itq", "--bits", 9, "--queries", 20, "--repeats", 1]
+    command += ["--rankings", "asymmetric-8,rerank-280", "--out", tmp_path / "out"]
+    printed = json.loads(run(*command, "--json").stdout)
+    assert list(printed["rankings"]) == ["asymmetric-8", "rerank-280"]
+    assert printed["rankings"]["rerank-280"]["quality"]["r10@10"] == 1.0
+    assert printed["rankings"]["asymmetric-8"]["queries_per_second"] > 0
+    lines = run(*command).stdout.splitlines()
+    assert [line.split()[:3] for line in lines if line.startswith("itq")] == [
+        ["itq", "9", "2"],
+        ["itq", "asymmetric-8", "9"],
+        ["itq", "rerank-280", "9"],
+    ]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "itq asymmetric-8" in page
+    assert "--rankings asymmetric-8,rerank-280" in page
+
+
+def test_an_unknown_ranking_is_refused(refused, files):
+    assert "there is no ranking 'hamming'" in refused("evaluate", files / "vectors.npy", "--rankings", "hamming")

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from hammingway import FlatIndex
+from hammingway import FlatIndex, IVFIndex, MultiIndex, RandomHyperplanes, TableIndex, load_hasher
 from hammingway.code_files import read_codes
 from hammingway.datasets.formats import read_neighbors, read_vectors
 
@@ -32,6 +32,22 @@ def test_neighbours_are_those_of_the_library(run, files, expected, monkeypatch, 
     assert [(line["query"], line["ids"], line["distances"]) for line in parsed(result.stdout)] == [
         (i, ids.tolist(), distances.tolist()) for i, (ids, distances) in enumerate(expected(6))
     ]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [MultiIndex(13), TableIndex(13, bits=range(5), max_probes=4), IVFIndex(13, n_cells=6, n_probe=2)],
+    ids=["multi", "table", "ivf"],
+)
+def test_a_saved_index_of_any_kind_is_searched(run, files, tmp_path, index):
+    index.add(read_codes(files / "itq.codes").codes).save(tmp_path / "index")
+    queries = read_codes(files / "queries.codes").codes
+    found = parsed(run("search", tmp_path / "index", files / "queries.codes", "-k", 4, "--json").stdout)
+    assert [line["ids"] for line in found] == [
+        [number for number in ids.tolist() if number >= 0] for ids in index.search(queries, 4).ids
+    ]
+    near = parsed(run("search", tmp_path / "index", files / "queries.codes", "--radius", 3, "--json").stdout)
+    assert [line["ids"] for line in near] == [ids.tolist() for ids, _ in index.search_radius(queries, 3)]
 
 
 def test_text_is_a_line_a_query_of_id_and_distance(run, files, expected):
@@ -184,3 +200,36 @@ def test_an_ending_in_capitals_is_json_lines_too(run, files, tmp_path):
 
 def test_a_number_beyond_all_reason_is_refused(refused, files):
     assert "is not in the range" in refused("search", files / "itq.codes", files / "itq.codes", "-k", 10**20)
+
+
+@pytest.mark.parametrize("query_bits", [4, 8])
+@pytest.mark.parametrize("database", ["itq.codes", "itq.index"])
+def test_asymmetric_results_are_those_of_the_library(run, files, tmp_path, database, query_bits):
+    command = ["search", files / database, files / "queries.npy", "--model", files / "itq.model", "-k", 6]
+    command += ["--asymmetric", "--query-bits", query_bits]
+    index = FlatIndex(13).add(read_codes(files / "itq.codes").codes)
+    scores = load_hasher(files / "itq.model").project_queries(np.load(files / "queries.npy"))
+    found = index.search_asymmetric(scores, 6, query_bits=query_bits)
+    lines = parsed(run(*command, "--json").stdout)
+    assert [(line["ids"], line["scores"]) for line in lines] == [(i.tolist(), s.tolist()) for i, s in found]
+    assert run(*command, "--out", tmp_path / "ids.npy").exit_code == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "ids.npy"), found.ids)
+
+
+def test_asymmetric_search_says_what_it_needs(refused, files, tmp_path):
+    codes, vectors = ["search", files / "itq.codes"], [files / "queries.npy", "--model", files / "itq.model"]
+    assert "give --model" in refused(*codes, files / "queries.codes", "--asymmetric")
+    assert "--radius counts bits" in refused(*codes, *vectors, "--asymmetric", "--radius", 3)
+    assert "not scores" in refused(*codes, *vectors, "--asymmetric", "--out", tmp_path / "found.ibin")
+    other = RandomHyperplanes(12, random_state=0).fit(np.load(files / "vectors.npy"))
+    other.save(tmp_path / "other.model")
+    model = ["--model", tmp_path / "other.model", "--asymmetric"]
+    assert "was encoded as" in refused(*codes, files / "queries.npy", *model)
+
+
+def test_scores_of_another_width_than_the_index_are_refused(run, files, tmp_path):
+    RandomHyperplanes(12, random_state=0).fit(np.load(files / "vectors.npy")).save(tmp_path / "other.model")
+    model = ["--model", tmp_path / "other.model", "--asymmetric"]
+    result = run("search", files / "itq.index", files / "queries.npy", *model)
+    assert result.exit_code == 2
+    assert "gives 12 scores a query; the database has 13 bits" in result.stderr

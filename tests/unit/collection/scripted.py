@@ -50,6 +50,11 @@ def operations(seed: int) -> Iterator[tuple[str, list[str], Any, list[dict[str, 
         yield str(kind), ids, codes, [{"v": int(v)} for v in rng.integers(0, 9, len(ids))]
 
 
+def originals_of(codes: Codes) -> Any:
+    """Return vectors that tell which codes they belong to."""
+    return codes.unpack()[:, :3].astype(np.int8)
+
+
 def apply(collection: Collection, operation: tuple[str, list[str], Any, list[dict[str, int]]]) -> None:
     """Do one operation."""
     kind, ids, codes, metadata = operation
@@ -59,7 +64,7 @@ def apply(collection: Collection, operation: tuple[str, list[str], Any, list[dic
     elif kind == "delete":
         collection.delete(given)
     else:
-        getattr(collection, kind)(codes, ids=given, metadata=metadata)
+        getattr(collection, kind)(codes, ids=given, metadata=metadata, vectors=originals_of(codes))
 
 
 def state_after(seed: int, n_operations: int) -> dict[str, tuple[bytes, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -191,6 +192,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(tmp_path, attempt, mess
 
 
 NAMES = [["a"], ["a", "a"], ["a", ""], ["a", 3], ["a", "\ud800"], ["a", "\0"], ["a", "x" * 1001], "ab", None]
+NAMES += [np.array("ab"), np.array([["a"], ["b"]]), np.array([1, 2]), np.array(["a", ""]), [b"a", "b"]]
 
 
 @pytest.mark.parametrize("ids", NAMES, ids=lambda ids: repr(ids)[:20])
@@ -199,6 +201,17 @@ def test_string_ids_that_cannot_be_are_refused(tmp_path, ids):
         with pytest.raises(InvalidInputError):
             collection.add(Codes.from_bits(np.eye(8, dtype=int)[:2]), ids=ids)
         assert len(collection) == 0 and collection.verify() == []
+
+
+@pytest.mark.parametrize("ids", [("é", "b"), np.array(["é", "b"]), [np.str_("é"), "b"], np.array(["é", "b"], object)])
+def test_string_ids_come_in_any_sequence(tmp_path, ids):
+    codes = Codes.from_bits(np.eye(8, dtype=int)[:2])
+    with Collection.create(tmp_path / "c", n_bits=8, id_type="string") as collection:
+        assert collection.add(codes, ids=ids).tolist() == ["é", "b"]
+        assert collection.search(codes, 1).ids.tolist() == [["é"], ["b"]] and collection.get(ids).ids.tolist() == [
+            "é",
+            "b",
+        ]
 
 
 @pytest.mark.parametrize(
@@ -248,13 +261,17 @@ def test_second_writer_is_refused_and_readers_keep_their_snapshot(tmp_path):
 def test_threads_that_search_see_whole_operations(tmp_path):
     n, codes = 30, Codes.from_bits(np.zeros((30, 8), int))
     names = [f"item {i}" for i in range(n)]
-    with Collection.create(tmp_path / "c", n_bits=8, id_type="string") as collection:
-        collection.add(codes, ids=names, metadata=[{"version": 0}] * n)
+    ones = np.ones((n, 2))
+    with Collection.create(tmp_path / "c", n_bits=8, id_type="string", originals="float16") as collection:
+        collection.add(codes, ids=names, metadata=[{"version": 0}] * n, vectors=ones)
         stop, wrong, done = threading.Event(), [], []
 
         def search():
             while not stop.is_set():
                 found = collection.search(codes[:1], n + 5)
+                again = collection.search(codes[:1], n, rerank=n, vectors=np.ones((1, 2)), metric="euclidean")
+                if again.ids[0].tolist() != names or again.distances.max() > 0:
+                    wrong.append(again)
                 version = collection.get(names).metadata
                 if found.ids[0].tolist() != names + [None] * 5 or len({each["version"] for each in version}) != 1:
                     wrong.append((found.ids, version))
@@ -264,7 +281,7 @@ def test_threads_that_search_see_whole_operations(tmp_path):
         for thread in threads:
             thread.start()
         for version in range(1, 25):
-            collection.upsert(codes, ids=names, metadata=[{"version": version}] * n)
+            collection.upsert(codes, ids=names, metadata=[{"version": version}] * n, vectors=ones)
         stop.set()
         for thread in threads:
             thread.join()
@@ -279,11 +296,11 @@ def test_collection_of_a_newer_format_is_refused(tmp_path):
     from hammingway.collection.records import mark
 
     connection = sqlite3.connect(Folder(tmp_path / "c").database)
-    body = json.dumps({"format_version": 2, "surprise": 1})
+    body = json.dumps({"format_version": 3, "surprise": 1})
     connection.execute("UPDATE manifest SET body = ?, mark = ?", (body, mark(1, body)))
     connection.commit()
     connection.close()
-    with pytest.raises(FileFormatError, match=r"format version 2; .* reads up to 1"):
+    with pytest.raises(FileFormatError, match=r"format version 3; .* reads up to 2"):
         Collection.open(tmp_path / "c")
 
 
@@ -386,3 +403,69 @@ def test_search_is_the_same_on_any_number_of_threads(tmp_path, n_bits):
     with Collection.open(tmp_path / "c", n_threads=3) as three:
         together = three.search(codes[:9], 70)
     assert np.array_equal(alone.ids, together.ids) and np.array_equal(alone.distances, together.distances)
+
+
+def nested(depth):
+    return {"a": nested(depth - 1)} if depth > 1 else {}
+
+
+def test_metadata_nest_as_deep_as_json_is_read_everywhere(tmp_path):
+    with Collection.create(tmp_path / "c", n_bits=8) as collection:
+        code = Codes.from_bits(np.zeros((1, 8), int))
+        wide = {"list": [[], {}] * 300}
+        collection.add(code, metadata=[nested(256)])
+        collection.add(code, metadata=[wide])
+        for fields in (nested(257), {"a": json.loads("[" * 256 + "]" * 256)}, nested(900)):
+            with pytest.raises(InvalidInputError, match=r"256 levels deep; got fields \['a'\]"):
+                collection.add(code, metadata=[fields])
+        assert collection.get([0, 1]).metadata == [nested(256), wide]
+        assert collection.search(code, 3, where={"list": {"$exists": True}}).ids.tolist() == [[1, -1, -1]]
+
+
+def test_metadata_that_cannot_be_printed_are_refused_all_the_same(tmp_path):
+    deep = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+    with Collection.create(tmp_path / "c", n_bits=8) as collection:
+        for fields in (deep, {"a": 10**5000}):
+            with pytest.raises(InvalidInputError, match=r"must be JSON.*got fields"):
+                collection.add(Codes.from_bits(np.zeros((1, 8), int)), metadata=[fields])
+        assert len(collection) == 0
+
+
+def test_collection_stays_where_it_is_when_the_program_changes_its_folder(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    codes = Codes.from_bits(np.zeros((20_000, 8), int))
+    with Collection.create("c", n_bits=8) as collection:
+        monkeypatch.chdir("elsewhere")
+        collection.add(codes)
+        assert collection.search(codes[:1], 1).ids.tolist() == [[0]]
+        collection.delete([0])
+        collection.compact()
+        assert collection.verify() == []
+    assert not any(Path().iterdir())
+    with Collection.open(tmp_path / "c") as collection:
+        assert len(collection) == 19_999
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_closed_collection_says_so(tmp_path, read_only):
+    codes = Codes.from_bits(np.zeros((2, 8), int))
+    with Collection.create(tmp_path / "c", n_bits=8) as collection:
+        collection.add(codes)
+    collection = Collection.open(tmp_path / "c", read_only=read_only)
+    collection.close()
+    collection.close()
+    for use in (
+        lambda: collection.search(codes, 1),
+        lambda: collection.search_radius(codes, 1),
+        lambda: collection.get([0]),
+        lambda: collection.add(codes),
+        lambda: collection.delete([0]),
+        collection.compact,
+        collection.refresh,
+        collection.verify,
+    ):
+        with pytest.raises(InvalidInputError, match="is closed; open the collection again"):
+            use()

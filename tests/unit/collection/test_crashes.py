@@ -37,19 +37,21 @@ def server():
         process.stdin.close()
 
 
-def kill_after(server, seconds, line, *, once_open):
+def kill_after(server, n_done, seconds, line):
     """Start operations and kill them; return the number of the last one that was acknowledged, or None.
 
-    ``once_open`` counts the seconds from when the collection is open, else from the start of the process.
+    The seconds count from when ``n_done`` operations were acknowledged, or, None, from the start of the
+    process: however slow the machine is, writers thus get somewhere.
     """
     server.stdin.write(line + "\n")
     server.stdin.flush()
     child, lines = None, []
-    while child is None or (once_open and "open\n" not in lines):
+    while child is None or (n_done is not None and len(lines) <= n_done):
         text = server.stdout.readline()
         if text.startswith("pid"):
             child = int(text.split()[1])
         else:
+            assert text != "dead\n", "the writer ended by itself"
             lines.append(text)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
@@ -62,6 +64,7 @@ def kill_after(server, seconds, line, *, once_open):
 def state_of(collection, ids):
     given = ids if collection.id_type == "string" else [int(name) for name in ids]
     items = collection.get(given)
+    assert not given or np.array_equal(items.vectors, scripted.originals_of(items.codes))
     return {
         name: (code.tobytes(), fields["v"])
         for name, code, fields in zip(ids, items.codes.packed, items.metadata, strict=True)
@@ -79,11 +82,13 @@ def check_state(collection, state):
 
 
 def survive(server, path, *, seed, n_kills, id_type):
-    Collection.create(path, n_bits=scripted.N_BITS, id_type=id_type).close()
+    Collection.create(path, n_bits=scripted.N_BITS, id_type=id_type, originals="int8").close()
     rng = np.random.default_rng(seed)
     done = 0
     for i in range(n_kills):
-        last = kill_after(server, float(rng.uniform(0, 0.15)), f"{path} {seed} {done}", once_open=i % 3 > 0)
+        n_done = None if i % 3 == 0 else int(rng.integers(3))
+        seconds = float(rng.uniform(0, 0.15 if n_done is None else 0.05))
+        last = kill_after(server, n_done, seconds, f"{path} {seed} {done}")
         acknowledged = done if last is None else last + 1
         with scripted.open_small(path) as collection:
             after = [scripted.state_after(seed, acknowledged + more) for more in (0, 1)]

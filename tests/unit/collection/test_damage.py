@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 import shutil
 import sqlite3
@@ -14,6 +16,7 @@ from hammingway import Codes, Collection, RandomHyperplanes
 from hammingway.collection import session
 from hammingway.collection.database import Folder
 from hammingway.collection.limits import Limits
+from hammingway.collection.tables import check_row
 from hammingway.errors import FileFormatError
 
 N_BITS = 70
@@ -91,7 +94,7 @@ def test_flipped_byte_is_named_or_changes_no_answer(sound, tmp_path, copy, n_fli
     assert n_named > 20
 
 
-@pytest.mark.parametrize("content", ["planes", "originals"])
+@pytest.mark.parametrize("content", ["planes", "originals", "names", "name-ends", "name-hashes", "name-slots"])
 def test_flipped_byte_of_a_segment_is_named_with_its_place(sound, tmp_path, content):
     folder, names, _ = sound
     shutil.copytree(folder / "c", tmp_path / "c")
@@ -133,7 +136,7 @@ def test_acknowledged_operation_that_is_lost_with_the_log_is_noticed(sound, tmp_
 
 ROWS = ["DELETE FROM recent", "DELETE FROM live", "DELETE FROM segments", "DELETE FROM manifest"]
 ROWS += ["UPDATE metadata SET body = '{}' WHERE key = 3", "UPDATE recent SET first_slot = 77"]
-ROWS += ["UPDATE names SET name = 'other' WHERE key = 3", "DELETE FROM names WHERE key = 3"]
+ROWS += ["UPDATE recent SET names = NULL", "UPDATE recent SET names = CAST('x' AS BLOB)"]
 ROWS += ["DELETE FROM metadata WHERE key = 3"]
 
 
@@ -184,3 +187,36 @@ def test_full_disk_is_an_error_that_changes_nothing(tmp_path, room, add):
         assert len(collection) == 200 and collection.verify() == []
         collection.add(codes[200:], ids=np.arange(200, 9000))
         assert collection.search(codes[::100], 1).ids.ravel().tolist() == list(range(0, 9000, 100))
+
+
+@pytest.mark.parametrize("nth", range(7))
+def test_flush_that_fails_is_an_error_that_changes_nothing(tmp_path, monkeypatch, nth):
+    codes = Codes.from_bits(np.random.default_rng(2).integers(0, 2, (400, N_BITS)))
+    names = [f"n{i}" for i in range(400)]
+    Collection.create(tmp_path / "c", n_bits=N_BITS, id_type="string", originals="float32").close()
+    vectors = np.ones((400, 2))
+    with Collection(session.Session(Folder(tmp_path / "c"), read_only=False, limits=SMALL)) as collection:
+        collection.add(codes[:90], ids=names[:90], vectors=vectors[:90])
+        real, calls = os.fsync, []
+
+        def fsync(descriptor):
+            calls.append(descriptor)
+            if len(calls) == nth + 1:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            real(descriptor)
+
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="Input/output error"):
+            patch.setattr(os, "fsync", fsync)
+            collection.add(codes[90:], ids=names[90:], vectors=vectors[90:])
+        assert len(calls) == nth + 1  # planes, originals, four files of names, the folder
+        assert len(collection) == 90 and list((tmp_path / "c" / "segments").iterdir()) == []
+        collection.add(codes[90:], ids=names[90:], vectors=vectors[90:])
+        assert collection.search(codes, 1).distances.max() == 0
+    with Collection.open(tmp_path / "c") as collection:
+        assert len(collection) == 400 and collection.verify() == []
+
+
+@pytest.mark.parametrize("key", [None, "7", 0.5, b"\0"])
+def test_a_row_whose_key_is_no_number_is_damaged(tmp_path, key):
+    with pytest.raises(FileFormatError, match="does not match its checksum"):
+        check_row("live", key, ("0", b"bits"), 1, tmp_path)

@@ -14,18 +14,19 @@ from hammingway import Codes, Collection
 from hammingway.collection.filters import compile_filter
 from hammingway.errors import InvalidInputError
 
-FIELDS = ["a", "b", "a.b", "it's"]
+NAMES = ["a", "b", "it's", "é", "\U0001f600", "\n", "\x7f", "a[0]"]
+FIELDS = [*NAMES, "a.b", "b.é"]
 scalars = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-3, 3),
-    st.sampled_from([0.1, -2.5, 2.0, 1e300, 1 / 3]),
+    st.sampled_from([0.1, -2.5, 2.0, 1e300, 1 / 3, np.float64(2.5)]),
     st.sampled_from(["", "x", "y'; DROP TABLE metadata; --", "é", "\U0001f600", '"', "2", "%"]),
 )
 values = st.one_of(
-    scalars, st.dictionaries(st.sampled_from(["a", "b"]), scalars, max_size=2), st.lists(scalars, max_size=2)
+    scalars, st.dictionaries(st.sampled_from(["a", "b", "é"]), scalars, max_size=2), st.lists(scalars, max_size=2)
 )
-documents = st.dictionaries(st.sampled_from(["a", "b", "it's"]), values, max_size=3)
+documents = st.dictionaries(st.sampled_from(NAMES), values, max_size=3)
 ordered = scalars.filter(lambda value: value is not None and not isinstance(value, bool))
 operations = st.one_of(
     scalars,
@@ -103,10 +104,19 @@ def test_condition_selects_what_python_selects(rows, where):
     assert [i for (i,) in found] == [i for i, row in enumerate(rows) if holds(row, where)]
 
 
+@pytest.mark.parametrize("name", [*NAMES, "\t", "日本", "/", "<&>", "\x1b", "\u2028"])
+def test_fields_of_any_name_and_numbers_of_numpy_are_found(tmp_path, name):
+    with Collection.create(tmp_path / "c", n_bits=8) as collection:
+        codes = Codes.from_bits(np.zeros((3, 8), int))
+        collection.add(codes, metadata=[{"other": 2.5}, {name: 2.5}, {"in": {name: 2.5}}])
+        for where, found in [({name: np.float64(2.5)}, 1), ({f"in.{name}": {"$gte": np.float64(2.5)}}, 2)]:
+            assert collection.search(codes[:1], 3, where=where).ids.tolist() == [[found, -1, -1]]
+
+
 @given(filters)
 def test_no_name_or_value_of_a_filter_is_in_its_sql(where):
     sql = compile_filter(where).sql
-    assert "DROP" not in sql and "it's" not in sql and "é" not in sql and '"' not in sql
+    assert "DROP" not in sql and "\\" not in sql and "it's" not in sql and "é" not in sql and '"' not in sql
 
 
 @settings(max_examples=25)

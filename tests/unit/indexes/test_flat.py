@@ -161,6 +161,11 @@ def test_unusable_ids_are_refused(ids, error, message):
     assert len(index) == 0
 
 
+def test_the_last_id_of_all_is_counted_to():
+    index = FlatIndex(8).add(random_codes(1, 8), ids=[MAX_ID - 2]).add(random_codes(2, 8))
+    assert_array_equal(index.ids, [MAX_ID - 2, MAX_ID - 1, MAX_ID])
+
+
 def test_the_largest_id_is_usable_and_leaves_none_to_count():
     index = FlatIndex(8).add(random_codes(1, 8), ids=[MAX_ID])
     assert MAX_ID in index
@@ -179,6 +184,12 @@ def test_unusable_k_radius_and_threads_are_refused(value):
     if value is not None:
         with pytest.raises(InvalidInputError, match="n_threads must be a whole number from 1"):
             FlatIndex(8, n_threads=value)
+
+
+@pytest.mark.parametrize("k", [2**40 + 1, 2**62, 10**30])
+def test_more_results_than_any_memory_holds_are_refused(k):
+    with pytest.raises(InvalidInputError, match=rf"at most 2\^40.*got {k}"):
+        FlatIndex(8).add(random_codes(3, 8)).search(random_codes(1, 8), k)
 
 
 def test_numpy_integers_serve_as_k_and_radius():

@@ -26,7 +26,7 @@ def test_a_query_of_zeros_has_zero_weights_and_tiny_scores_keep_their_signs():
     assert quantize_scores(np.empty((0, 3)), 4)[0].shape == (0, 3)
 
 
-@pytest.mark.parametrize("query_bits", [1, 5, 16, True, "8", None])
+@pytest.mark.parametrize("query_bits", [1, 5, 16, True, 8.0, [8], "8", None])
 def test_other_query_bits_are_refused(query_bits):
     with pytest.raises(InvalidInputError, match="4 or 8"):
         quantize_scores(np.ones((1, 2)), query_bits)
@@ -39,6 +39,8 @@ def test_other_query_bits_are_refused(query_bits):
         ([[1.0, 2.0, 3.0]], CodeWidthError, "3 columns"),
         ([[1.0, np.nan]], InvalidInputError, "finite"),
         ([[1.0, -np.inf]], InvalidInputError, "finite"),
+        (np.array([[1.0, 1e300]], np.longdouble) ** 2, InvalidInputError, "finite"),
+        ([[1.0, -1e300]], InvalidInputError, "less than 1e300"),
         ([["1", "2"]], InvalidInputError, "real numbers"),
         ([[1j, 2j]], InvalidInputError, "real numbers"),
         ([[True, False]], InvalidInputError, "real numbers"),
@@ -47,3 +49,9 @@ def test_other_query_bits_are_refused(query_bits):
 def test_scores_that_are_none_are_refused(scores, error, says):
     with pytest.raises(error, match=says):
         check_scores(scores, 2)
+
+
+def test_the_largest_scores_allowed_have_finite_sums():
+    scores = check_scores(np.full((1, 4096), np.nextafter(1e300, 0)), 4096)
+    weights, units = quantize_scores(scores, 8)
+    assert np.isfinite(weights.astype(np.int64).sum() * units).all()

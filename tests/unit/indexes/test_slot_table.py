@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from hammingway.indexes import slot_table
 from hammingway.indexes.id_map import IdMap
 from hammingway.indexes.slot_table import SlotTable
 
@@ -81,3 +82,13 @@ def test_a_table_that_a_reader_finishes_after_an_append_is_not_kept(then):
     if then == "append":
         id_map.append(1, np.array([7], np.int64))
     assert id_map.find(np.array([9, 8, 3, 4, 1], np.int64)).tolist() == [0, 1, 2, 3, -1]
+
+
+def test_a_table_takes_longer_entries_once_slots_need_them(monkeypatch):
+    ids = np.arange(40)[::-1].copy()
+    short = SlotTable(ids)
+    monkeypatch.setattr(slot_table, "_MOST_SHORT", 39)
+    long = SlotTable(ids)
+    assert long.size_bytes == 2 * short.size_bytes
+    for table in (short, long):
+        assert_array_equal(table.find(np.array([0, 39, 77]), ids), [39, 0, -1])

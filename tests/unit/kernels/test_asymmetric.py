@@ -135,6 +135,18 @@ def test_when_all_codes_tie_the_smallest_ids_win(native, n_queries):
     np.testing.assert_array_equal(slots, np.broadcast_to(np.arange(k), slots.shape))
 
 
+@pytest.mark.parametrize("n_queries", [1, 3, 12])
+@pytest.mark.parametrize("n_bits", [6, 64, 333])
+def test_among_equal_scores_in_one_block_the_smallest_slots_win(native, n_bits, n_queries):
+    for seed in range(6):
+        rng = np.random.default_rng([seed, n_bits])
+        planes, live, _ = make_database(rng, 2000, n_bits, n_flips=4)
+        weights = make_weights(rng, n_queries, n_bits, 2)
+        for k in (1, 10, 37):
+            expected = numpy_twin.top_k_asymmetric(planes, live, weights, k)
+            assert_same(native.top_k_asymmetric(planes, live, weights, k, n_threads=1), expected)
+
+
 @pytest.mark.parametrize("n_queries", [1, 12])
 def test_the_widest_codes_and_the_greatest_weights_do_not_overflow(native, n_queries):
     rng = np.random.default_rng(3)
@@ -144,6 +156,21 @@ def test_the_widest_codes_and_the_greatest_weights_do_not_overflow(native, n_que
     expected = numpy_twin.top_k_asymmetric(planes, live, weights, 600)
     assert expected[1].min() == -127 * 4096
     assert_same(native.top_k_asymmetric(planes, live, weights, 600, n_threads=1), expected)
+
+
+@pytest.mark.parametrize("total", [65534, 65535, 65536])
+def test_the_worst_code_is_found_where_sums_fill_sixteen_bits(native, total):
+    weights = np.full((1, 4096), total // 4096, np.int8)
+    weights[0, 0] = 127
+    excess = int(weights.sum()) - total
+    weights[0, 1 : 1 + abs(excess)] -= np.int8(np.sign(excess))
+    assert weights.sum() == total
+    planes, live = np.zeros((1, 4096, 8), np.uint64), np.zeros((1, 8), np.uint64)
+    opposite_and_equal = np.array([[0] * 512, [255] * 512], np.uint8)
+    numpy_twin.write_rows(planes, live, opposite_and_equal, 0)
+    slots, scores = native.top_k_asymmetric(planes, live, weights, 2, n_threads=1)
+    assert slots.tolist() == [[1, 0]]
+    assert scores.tolist() == [[total, -total]]
 
 
 def test_equal_ids_fall_back_to_the_slot(native):

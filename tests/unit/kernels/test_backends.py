@@ -180,6 +180,26 @@ def test_when_all_codes_tie_the_smallest_ids_win(native, n_bits, distance):
     np.testing.assert_array_equal(slots, np.broadcast_to(np.arange(k), slots.shape))
 
 
+@pytest.mark.parametrize("with_ids", [False, True])
+@pytest.mark.parametrize("k", [1, 10, 300])
+@pytest.mark.parametrize("n_bits", [9, 64, 600])
+def test_codes_that_come_farthest_first_equal_the_twin(native, n_bits, k, with_ids):
+    rng = np.random.default_rng(8)
+    packed = rng.integers(0, 256, (2100, -(-n_bits // 8)), dtype=np.uint8)
+    packed[:, -1] &= 0xFF >> (-n_bits % 8)
+    query = packed[7].copy()
+    distances = np.bitwise_count(packed ^ query).sum(axis=1, dtype=np.int64)
+    packed = packed[np.argsort(-distances, kind="stable")]
+    planes = np.zeros((5, n_bits, 8), dtype=np.uint64)
+    live = np.zeros((5, 8), dtype=np.uint64)
+    native.write_rows(planes, live, packed, 0)
+    ids = rng.permutation(2100) if with_ids else None
+    for n_queries in (1, 12):
+        queries = np.repeat(query[np.newaxis], n_queries, axis=0)
+        expected = numpy_twin.top_k(planes, live, queries, k, ids=ids)
+        assert_same(native.top_k(planes, live, queries, k, ids=ids), expected)
+
+
 def test_equal_ids_fall_back_to_the_slot(native):
     data = make_database(np.random.default_rng(2), 1500, 12, n_queries=11, n_flips=1)
     ids = np.zeros(1500, dtype=np.int64)

@@ -69,6 +69,22 @@ def test_multi_index_probing_equals_the_twin(n_bits, n_tables, costs):
             agree(answer, data.call(probing_twin.probe_within, twins, radius, costs=costs))
 
 
+@pytest.mark.parametrize(("n_bits", "n_tables"), [(1, 1), (7, 2), (8, 3), (9, 4)])
+@pytest.mark.parametrize("backend", ["native", "twin"])
+def test_asking_for_more_codes_than_live_ends_with_all_of_them(backend, n_bits, n_tables):
+    data = Database(n_bits)
+    functions = NativeProbing(native_module()) if backend == "native" else probing_twin
+    tables = data.tables(functions, substrings(n_bits, n_tables))
+    slots, distances, radius, *_ = data.call(functions.probe_top_k, tables, 650, costs=GENEROUS)
+    n = len(data.slots)
+    for row, query in enumerate(data.queries):
+        expected, expected_distances = data.ranking(query)
+        assert_array_equal(slots[row, :n], expected)
+        assert_array_equal(distances[row, :n], expected_distances)
+    assert (slots[:, n:] == -1).all()
+    assert_array_equal(radius, np.full(len(data.queries), n_bits))
+
+
 @pytest.mark.parametrize("n_tables", [1, 2, 3, 5])
 def test_probing_that_does_not_give_up_is_the_ranking(n_tables):
     data = Database(11, shuffled=True)

@@ -1,118 +1,138 @@
 """HDF5 as ann-benchmarks lays it out: datasets train, test, neighbors, distances and a few attributes.
 
-A truncated file, or one of another kind, is one clear error. A file damaged *within its metadata* can
-crash the HDF5 library itself, and the process with it: read HDF5 files only from sources you trust,
-and prefer npy or fbin for exchange.
+A file damaged *within its metadata* can crash the HDF5 library itself, and the process with it, or
+keep it busy for ever. So every file is read by a process of its own, which costs about half a
+second: what happens there is one clear error here. Contiguous data sets are mapped by this process,
+which then needs no more of the library; others come through a pipe.
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from threading import Timer
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hammingway import errors
 from hammingway.datasets.formats.base import FileFormat, Rows, Source, as_numbers, file_size, source_of_array
-from hammingway.errors import FileFormatError, HammingwayError, InvalidInputError, MissingExtraError
+from hammingway.errors import FileFormatError, InvalidInputError, MissingExtraError
 from hammingway.progress import row_chunks
-from hammingway.suggest import did_you_mean
 
 __all__ = ["DEFAULT_KEY", "FORMATS", "attributes"]
 
 DEFAULT_KEY = "train"
 _OVERHEAD_BYTES = 1 << 16  # more than the header and attributes of a file of one data set
-# h5py turns the library's error codes into these built-in exceptions.
-_HDF5_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError, NotImplementedError, OverflowError, MemoryError)
+_PATIENCE_SECONDS = 300.0  # for one answer or one piece of rows
+_FEATURE = "Reading and writing HDF5 files"
+
+
+def attributes(path: Path) -> dict[str, str]:
+    """Return the file's attributes (``distance``, ``type``, ``point_type``, ...) as text."""
+    file_size(path)
+    with _asked(path, "attributes") as (answer, _):
+        return dict(answer["attributes"])
+
+
+def _open(path: Path, key: str | None) -> Source:
+    file_size(path)
+    name = key or DEFAULT_KEY
+    with _asked(path, "describe", name) as (answer, _):
+        shape, dtype, offset = tuple(answer["shape"]), np.dtype(answer["dtype"]), answer["offset"]
+    if offset is not None:
+        return source_of_array(as_numbers(np.memmap(path, dtype, "r", offset, shape), path))
+    dtype = as_numbers(np.empty(0, dtype), path).dtype
+
+    def chunks(n_rows: int) -> Iterator[NDArray[Any]]:
+        with _asked(path, "rows", name, str(n_rows)) as (answer, process):
+            if tuple(answer["shape"]) != shape:
+                raise FileFormatError(f"{path} changed while it was read; read it again.")
+            for rows in row_chunks(shape[0], n_rows):
+                yield _array(path, process, (rows.stop - rows.start, *shape[1:]), dtype)
+
+    return Source(shape, dtype, chunks)
+
+
+@contextmanager
+def _asked(path: Path, *task: str) -> Iterator[tuple[dict[str, Any], subprocess.Popen[bytes]]]:
+    """Give the answer of a process that reads ``path``, and the process, whose output goes on after it.
+
+    Raises
+    ------
+    FileFormatError, InvalidInputError : as the process says, or it crashed or took for ever.
+    MissingExtraError : h5py is not installed.
+    """
+    if find_spec("h5py") is None:
+        raise MissingExtraError(_FEATURE, "data")
+    command = [sys.executable, "-P", "-m", "hammingway.datasets.formats.hdf5_child", task[0], str(path), *task[1:]]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
+    # A crash is told by the exit status; what the library writes about it helps nobody.
+    process = subprocess.Popen(  # noqa: S603
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+    )
+    with process:
+        try:
+            with _patience(process) as pipe:
+                line = pipe.readline()
+            if not line:
+                raise _end_of(process, path)
+            yield _said(line), process
+        finally:
+            process.kill()
+
+
+def _said(line: bytes) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(line)
+    if "error" in answer:
+        raise getattr(errors, answer["error"])(answer["message"])
+    return answer
+
+
+def _array(path: Path, process: subprocess.Popen[bytes], shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    array = np.empty(shape, dtype)
+    if array.size:
+        wanted = array.reshape(-1).view(np.uint8).data
+        with _patience(process) as pipe:
+            n_read = pipe.readinto(wanted)
+        if n_read != wanted.nbytes:
+            raise FileFormatError(f"{path} is damaged: the HDF5 library failed while it read its rows.")
+    return array
+
+
+@contextmanager
+def _patience(process: subprocess.Popen[bytes]) -> Iterator[BufferedReader]:
+    """Give the pipe from the process, which is killed if reading takes for ever."""
+    timer = Timer(_PATIENCE_SECONDS, process.kill)
+    timer.start()
+    try:
+        yield cast("BufferedReader", process.stdout)
+    finally:
+        timer.cancel()
+
+
+def _end_of(process: subprocess.Popen[bytes], path: Path) -> FileFormatError:
+    status = process.wait()
+    how = f"by signal {signal.Signals(-status).name}" if status < 0 else f"with exit status {status}"
+    return FileFormatError(f"{path} is damaged: the process in which the HDF5 library read it ended {how}.")
 
 
 def _h5py() -> Any:
     try:
         import h5py
     except ImportError as error:
-        raise MissingExtraError("Reading and writing HDF5 files", "data") from error
+        raise MissingExtraError(_FEATURE, "data") from error
     return h5py
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Give the open h5py file; whatever the library raises inside becomes one sentence."""
-    h5py = _h5py()
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except HammingwayError:
-        raise
-    except _HDF5_ERRORS as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise FileFormatError(f"{path} is not a readable HDF5 file: {reason}.") from error
-
-
-def attributes(path: Path) -> dict[str, str]:
-    """Return the file's attributes (``distance``, ``type``, ``point_type``, ...) as text."""
-    file_size(path)
-    with _opened(path) as file:
-        return {name: _text(value) for name, value in file.attrs.items()}
-
-
-def _text(value: object) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-
-
-def _open(path: Path, key: str | None) -> Source:
-    size = file_size(path)
-    with _opened(path) as file:
-        _refuse_sparse(path, file)
-        name = key or DEFAULT_KEY
-        dataset = _dataset(path, file, name)
-        shape = tuple(int(extent) for extent in dataset.shape)
-        mapped = _map(path, dataset, shape, size)
-        sample = as_numbers(np.empty(0, dataset.dtype), path)
-    if mapped is not None:
-        return source_of_array(mapped)
-
-    def chunks(n_rows: int) -> Iterator[NDArray[Any]]:
-        with _opened(path) as reopened:
-            for rows in row_chunks(shape[0], n_rows):
-                yield as_numbers(np.asarray(reopened[name][rows]), path)
-
-    return Source(shape, sample.dtype, chunks)
-
-
-def _refuse_sparse(path: Path, file: Any) -> None:
-    if _text(file.attrs.get("type", "dense")) == "sparse" or "size_train" in file:
-        raise FileFormatError(
-            f"{path} holds sparse data (sets of unequal length); dense vectors of one dimension are expected."
-        )
-
-
-def _dataset(path: Path, file: Any, name: str) -> Any:
-    known = [key for key in file if isinstance(file.get(key), _h5py().Dataset)]
-    if name not in known:
-        raise InvalidInputError(
-            f"{path} has no data set {name!r}; name another by its key. {did_you_mean(name, known)}"
-        )
-    dataset = file[name]
-    if not dataset.shape:
-        raise FileFormatError(f"{path}: {name!r} has shape {dataset.shape}; rows of vectors are expected.")
-    if dataset.dtype.kind not in "fiub":
-        raise FileFormatError(f"{path}: {name!r} holds values of type {dataset.dtype}; numbers are expected.")
-    return dataset
-
-
-def _map(path: Path, dataset: Any, shape: tuple[int, ...], size: int) -> NDArray[Any] | None:
-    """Return a memory map of a contiguous, unfiltered data set in this file; None if it is stored otherwise."""
-    if dataset.chunks is not None or dataset.external or dataset.is_virtual or dataset.compression is not None:
-        return None
-    offset = dataset.id.get_offset()
-    n_bytes = dataset.dtype.itemsize * int(np.prod(shape, dtype=object))
-    if offset is None or n_bytes == 0 or offset + n_bytes > size or dataset.id.get_storage_size() != n_bytes:
-        return None
-    return as_numbers(np.memmap(path, dataset.dtype, "r", offset, shape), path)
 
 
 def _write(path: Path, rows: Rows, key: str | None) -> None:

@@ -39,6 +39,7 @@ _ZIP_ERRORS = (
     OSError, EOFError, ValueError, KeyError, IndexError, OverflowError, struct.error, MemoryError,
 )  # fmt: skip
 _MAX_HEADER_BYTES = 10_000
+_MOST_INFLATED = 4096  # times the stored bytes; deflate makes at most 1032 of one
 
 
 def _open_npy(path: Path, key: str | None) -> Source:
@@ -121,10 +122,11 @@ def _write_header(file: IO[bytes], n_rows: int, rows: Rows) -> None:
 
 
 def _open_npz(path: Path, key: str | None) -> Source:
-    file_size(path)
+    size = file_size(path)
     try:
         with zipfile.ZipFile(path) as archive:
             name = _member(path, archive, key)
+            _check_member(path, archive.getinfo(name), size)
             data = archive.read(name)
     except _ZIP_ERRORS as error:
         if isinstance(error, FileFormatError | InvalidInputError):
@@ -135,6 +137,16 @@ def _open_npz(path: Path, key: str | None) -> Source:
     _check_size(where, len(data) - offset, shape, dtype)
     flat = np.frombuffer(data, dtype, offset=offset)
     return source_of_array(as_numbers(flat.reshape(shape, order="F" if fortran_order else "C"), path))
+
+
+def _check_member(path: Path, member: zipfile.ZipInfo, size: int) -> None:
+    """Raise unless the sizes of a member can be true: memory is taken for as many bytes as they say."""
+    most = member.compress_size if member.compress_type == zipfile.ZIP_STORED else _MOST_INFLATED * member.compress_size
+    if member.compress_size > size or member.file_size > most:
+        raise FileFormatError(
+            f"{path} is damaged: {member.filename!r} cannot take {member.compress_size} bytes of {size}, nor hold "
+            f"{member.file_size}."
+        )
 
 
 def _member(path: Path, archive: zipfile.ZipFile, key: str | None) -> str:

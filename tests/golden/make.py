@@ -1,6 +1,6 @@
-"""Writes the collections of tests/golden/v1, as this format version does; run once a format version.
+"""Writes the collections of tests/golden/vN, N the present format version; run once a format version.
 
-Usage: python tests/golden/make_v1.py FOLDER
+Usage: python tests/golden/make.py FOLDER
 """
 
 from __future__ import annotations
@@ -54,5 +54,6 @@ def answers(path: Path) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    Path(sys.argv[1]).mkdir()
     for kind in ("integer", "string"):
         write(Path(sys.argv[1]), kind)

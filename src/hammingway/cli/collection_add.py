@@ -1,0 +1,97 @@
+"""``hammingway collection add``: codes or vectors with ids and metadata, in durable batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hammingway.cli import collection_inputs as inputs
+from hammingway.cli import options
+from hammingway.cli.options import InputFile
+from hammingway.cli.printing import report
+from hammingway.cli.progress_bar import progress_bar
+from hammingway.errors import InvalidInputError, ShapeError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hammingway.code_files import StoredCodes
+    from hammingway.collection import Collection
+
+__all__ = ["command"]
+
+BATCH = "Rows that are added, encoded and made durable together."
+
+
+@click.command()
+@click.argument("path", type=inputs.COLLECTION)
+@click.argument("data", type=InputFile())
+@inputs.ids_file_option("Ids of the rows, where they are not to be numbered on")
+@click.option("--metadata", "metadata_file", type=InputFile(), help="JSON lines, an object or null a row.")
+@click.option("--vectors", type=InputFile(), help="Originals to keep, where DATA are codes.")
+@click.option("--replace", is_flag=True, help="Replace items whose ids are there already, instead of refusing.")
+@click.option("--batch", metavar="N", type=options.COUNT, default=65536, help=BATCH)
+@options.key_option
+@options.json_option
+def command(
+    path: Path,
+    data: Path,
+    ids_file: Path | None,
+    metadata_file: Path | None,
+    vectors: Path | None,
+    replace: bool,
+    batch: int,
+    key: str | None,
+    as_json: bool,
+) -> None:
+    """Add the codes or vectors in DATA to the collection at PATH.
+
+    Vectors are encoded by the stored encoder. Codes bring their ids along unless --ids says otherwise. Every
+    batch is durable once it is added; a failure or Ctrl-C leaves the batches before it.
+    """
+    from hammingway.cli.reading import open_vectors
+    from hammingway.progress import row_chunks
+
+    items = inputs.read_items(data, key=key)
+    metadata = None if metadata_file is None else inputs.read_metadata(metadata_file)
+    originals = None if vectors is None else open_vectors(vectors, key=key)
+    with inputs.opened(path, read_only=False) as collection:
+        ids = None if ids_file is None else inputs.read_ids(ids_file, collection.id_type)
+        n = _n_rows(items, {"--ids": ids, "--metadata": metadata, "--vectors": originals})
+        with progress_bar("adding") as progress:
+            for rows in row_chunks(n, batch, progress):
+                _put(collection, inputs.rows_of(items, rows), ids, metadata, originals, rows=rows, replace=replace)
+        n_items = len(collection)
+    sentence = f"{path}: added {n} items; it holds {n_items}."
+    report(sentence, as_json=as_json, path=str(path), n_added=n, n_items=n_items)
+
+
+def _n_rows(items: StoredCodes | NDArray[Any], beside: dict[str, Any]) -> int:
+    n = inputs.n_rows(items)
+    for option, rows in beside.items():
+        if rows is not None and len(rows) != n:
+            raise ShapeError(f"{option} has {len(rows)} rows for {n} rows of DATA; give one a row.")
+    return n
+
+
+def _put(
+    collection: Collection,
+    items: StoredCodes | NDArray[Any],
+    ids: list[Any] | None,
+    metadata: list[Any] | None,
+    originals: NDArray[Any] | None,
+    *,
+    rows: slice,
+    replace: bool,
+) -> None:
+    fields = None if metadata is None else metadata[rows]
+    vectors = None if originals is None else originals[rows]
+    chosen = getattr(items, "ids", None) if ids is None else ids[rows]
+    if not replace:
+        collection.add(items, ids=chosen, metadata=fields, vectors=vectors)
+    elif chosen is None:
+        raise InvalidInputError("--replace needs to know which items: give --ids.")
+    else:
+        collection.upsert(items, ids=chosen, metadata=fields, vectors=vectors)
