@@ -174,7 +174,9 @@ class Distilled(Hasher):
         if labels is not None:
             return LabelTeacher(x, rng, labels.columns(slice(0, len(x))))
         temperature = target_temperature(self.n_bits_) if self.temperature is None else float(self.temperature)
-        return NeighborTeacher(x, rng, bonus=self._bonus(x, mean), temperature=temperature, advance=work.advance)
+        equal = equal_part(self.n_bits_)
+        bonus = self._bonus(x, mean)
+        return NeighborTeacher(x, rng, bonus=bonus, temperature=temperature, equal=equal, advance=work.advance)
 
     def _on_sphere(self, rows: TrainingRows) -> TrainingRows:
         """Return the rows scaled to norm 1, in memory."""
@@ -224,6 +226,11 @@ def highest_rate(n_bits: int) -> float:
 def target_temperature(n_bits: int) -> float:
     """Return the temperature of the targets: long codes can tell apart what short ones cannot."""
     return 0.2 * min(1.5, math.pow(64 / n_bits, 0.4))
+
+
+def equal_part(n_bits: int) -> float:
+    """Return what part of the target is shared equally by the first ten: it helps short codes and harms long ones."""
+    return 0.5 if n_bits <= 128 else 0.0
 
 
 def rotated(

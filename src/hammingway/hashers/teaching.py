@@ -70,7 +70,7 @@ class Teacher(ABC):
 class NeighborTeacher(Teacher):
     """Wants the codes of an anchor's true neighbours before all others, the nearest most.
 
-    Targets are, over the neighbours that were drawn, the mean of two: the softmax of the true similarities, and equal
+    Targets are, over the neighbours that were drawn, a mixture of two: the softmax of the true similarities, and equal
     shares for the first ten.
 
     Parameters
@@ -79,6 +79,7 @@ class NeighborTeacher(Teacher):
     bonus : float32 (n,), added to the inner product with a row to make it the similarity.
     temperature : of the softmax, > 0; 1 is what similarity the median anchor loses from its first neighbour to its
         last of 64, so it has no unit.
+    equal : what part of the target the equal shares are, 0 to 1.
     advance : told the rows whose neighbours were looked up; ``n_looked_up`` in all.
     """
 
@@ -89,6 +90,7 @@ class NeighborTeacher(Teacher):
         *,
         bonus: Floats,
         temperature: float,
+        equal: float,
         advance: Callable[[int], None] = lambda _: None,
     ) -> None:
         super().__init__(x, rng)
@@ -97,7 +99,7 @@ class NeighborTeacher(Teacher):
         anchors = rng.permutation(len(taught))[:_MOST_ANCHORS]
         found, similarity = nearest_rows(inside, bonus[taught], anchors, self._n_neighbors, advance=advance)
         self._anchors, self._neighbors = taught[anchors], taught[found]
-        self._weights = _shares(similarity, temperature)
+        self._weights = _shares(similarity, temperature, equal)
         with single_threaded_blas():
             similarity = x[self.held_out] @ inside.T + bonus[taught]
         asked = min(_ASKED, len(taught) - 1)
@@ -176,14 +178,14 @@ def _n_held_out(n_rows: int) -> int:
     return min(_LARGEST_VALIDATION, n_rows // 10) if n_rows >= 20 else 0
 
 
-def _shares(similarity: Floats, temperature: float) -> Floats:
+def _shares(similarity: Floats, temperature: float, equal: float) -> Floats:
     """Return what share of an anchor's target each of its neighbours, the nearest first, has."""
     loss = similarity[:, :1] - similarity
     unit = np.float32(temperature) * np.median(loss[:, -1])
     soft = np.exp(-loss / max(unit, np.float32(1e-6)))
     first = min(_ASKED, similarity.shape[1])
-    shares: Floats = soft / (2 * soft.sum(axis=1, keepdims=True))
-    shares[:, :first] += np.float32(0.5 / first)
+    shares: Floats = soft * (np.float32(1 - equal) / soft.sum(axis=1, keepdims=True))
+    shares[:, :first] += np.float32(equal / first)
     return shares
 
 
