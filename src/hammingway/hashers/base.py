@@ -110,13 +110,6 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         """
         return self.project(X)
 
-    def project_queries(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Return the scores of queries, float32 (n, n_bits), for asymmetric search.
-
-        They are those of :meth:`project`, unless the hasher has learnt another map for queries.
-        """
-        return self.project(X)
-
     def encode(self, X: ArrayLike, *, progress: Progress | None = None) -> Codes:
         """Return the codes of X, numeric (n, n_features); ``progress`` is told the rows done."""
         matrix = self._check_new(X)
