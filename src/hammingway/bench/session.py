@@ -19,12 +19,12 @@ __all__ = ["DEMO_PLAN", "RECORDS_NAME", "locate", "measure"]
 RECORDS_NAME = "records.jsonl"
 
 DEMO_PLAN = PlanSpec(
-    title="Seven classic hashers on handwritten digits",
+    title="Eight hashers on handwritten digits",
     data=DataSpec(dataset="digits"),
-    hashers=tuple(Component(name=name) for name in ("lsh", "sign", "pcah", "pcar", "itq", "sh", "cca-itq")),
+    hashers=tuple(Component(name=name) for name in ("lsh", "sign", "pcah", "pcar", "itq", "sh", "cca-itq", "distilled")),
     n_bits=(8, 16, 32, 64),
 )
-"""Every classic hasher at four widths on the embedded digits, by float neighbours and by labels."""
+"""Every hasher that needs no network, at four widths on the embedded digits, by float neighbours and by labels."""
 
 Bar = Callable[[str], AbstractContextManager[Progress]]
 """Called with a label; gives a progress callable for as long as that work takes."""

@@ -27,7 +27,7 @@ def command(out: Path) -> None:
     from hammingway.bench.session import DEMO_PLAN, measure
     from hammingway.cli.evaluate import print_table, write_outputs
 
-    click.echo("Fitting seven hashers at four widths on handwritten digits, and searching their codes.\n")
+    click.echo("Fitting eight hashers at four widths on handwritten digits, and searching their codes.\n")
     records = measure(DEMO_PLAN, bar=progress_bar, out=out)
     print_table(records, title=DEMO_PLAN.title, as_markdown=False)
     click.echo()

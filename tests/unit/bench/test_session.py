@@ -10,12 +10,12 @@ from hammingway.bench.store import RecordStore
 from hammingway.errors import ConfigError, InvalidInputError
 
 
-def test_the_demo_runs_every_hasher_of_the_package():
+def test_the_demo_runs_every_hasher_that_needs_no_network():
     names = {component.name for component in DEMO_PLAN.hashers}
     built_in = {
         name
         for name in registry.names("hashers")
-        if registry.load("hashers", name).__module__.startswith("hammingway.")
+        if registry.load("hashers", name).__module__.startswith("hammingway.hashers.")
     }
     assert names == built_in
 
