@@ -17,6 +17,7 @@ _COMMANDS = {
     "list": "hammingway.cli.list_names",
     "fit": "hammingway.cli.fit",
     "encode": "hammingway.cli.encode",
+    "index": "hammingway.cli.index",
     "search": "hammingway.cli.search",
     "truth": "hammingway.cli.truth",
     "convert": "hammingway.cli.convert",
