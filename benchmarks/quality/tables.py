@@ -50,6 +50,17 @@ def debian_minilm(records: Sequence[Record], reference: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def debian_minilm_asymmetric(records: Sequence[Record], reference: dict[str, Any]) -> str:
+    """Return one row a hasher, width and ranking with both recalls, the reference's and the differences."""
+    titles = ["bytes", "hasher", "ranking", "r10@10", "reference", "difference", "r10@100", "reference", "difference"]
+    lines = [_line(titles), "|---:|---|---|" + "---:|" * 6]
+    for row in sorted(over_seeds(rows_from_records(records)), key=lambda row: row.n_bits):
+        name, _, ranking = row.hasher.partition(" ")
+        expected = reference["rows"].get(f"{row.hasher} {row.n_bits}", [None, None])
+        lines.append(_line([str(row.code_bytes), f"`{name}`", ranking or "symmetric", *_beside(row, expected)]))
+    return "\n".join(lines)
+
+
 def _beside(row: Row, expected: Sequence[float | None]) -> list[str]:
     cells = []
     for metric, other in zip(("r10@10", "r10@100"), expected, strict=True):
@@ -102,7 +113,7 @@ def _insert(page: Path, text: str) -> None:
 
 def main() -> None:
     """Print a table, or put it into its page."""
-    tables = {"mnist": mnist, "debian-minilm": debian_minilm}
+    tables = {"mnist": mnist, "debian-minilm": debian_minilm, "debian-minilm-asymmetric": debian_minilm_asymmetric}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", choices=sorted(tables))
     parser.add_argument("records", type=Path)

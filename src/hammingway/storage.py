@@ -7,6 +7,7 @@ BLAKE2b digest: a flipped byte is an error, never a wrong result.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -32,12 +33,17 @@ _HEADER_KEY = "hammingway"
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; on success it becomes ``path``, on any exception it is removed."""
-    final = Path(path)
+    """Give a temporary path beside ``path``; on success it becomes ``path``, on any exception it is removed.
+
+    Where ``path`` is a symbolic link, the file it leads to is replaced, and the link stays.
+    """
+    final = Path(os.path.realpath(path))
+    if final.is_dir():  # here, before anything is written; also the empty path, which is the current directory
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     temporary = final.with_name(f".{final.name}.{secrets.token_hex(8)}.part")
     try:
         # Made here, so that Ctrl-C between making and removing it leaves nothing, and by the umask's permissions.
-        _make(temporary, final)
+        _make(temporary, path)
         yield temporary
         _flush_to_disk(temporary)
         temporary.replace(final)
@@ -85,10 +91,10 @@ def read_arrays(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, N
     Raises
     ------
     FileNotFoundError : there is no such file.
+    InvalidInputError : a folder, pipe or device.
     FileFormatError : not such a file, of another kind or a newer format, or damaged.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file.")
+    _check_file(path)
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -106,15 +112,23 @@ def read_arrays(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, N
     return arrays, envelope["header"]
 
 
+def _check_file(path: str | os.PathLike[str]) -> None:
+    if Path(path).is_file():
+        return
+    if Path(path).exists():
+        raise InvalidInputError(f"{path} is no regular file; save what it gives in one, and give the path of that.")
+    raise FileNotFoundError(f"{path}: no such file.")
+
+
 def read_kind(path: str | os.PathLike[str]) -> str | None:
     """Return what kind of file :func:`write_arrays` wrote, from its header alone; None for any other file.
 
     Raises
     ------
     FileNotFoundError : there is no such file.
+    InvalidInputError : a folder, pipe or device.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file.")
+    _check_file(path)
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -181,12 +195,12 @@ def _check_kind(envelope: Mapping[str, Any], kind: str, path: str | os.PathLike[
         )
 
 
-def _make(temporary: Path, final: Path) -> None:
+def _make(temporary: Path, asked: str | os.PathLike[str]) -> None:
     """Make the temporary file; an error names the file that was asked for."""
     try:
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(final)) from error
+        raise OSError(error.errno, error.strerror, os.fspath(asked)) from error
 
 
 def _flush_to_disk(path: Path) -> None:

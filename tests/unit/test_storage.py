@@ -254,3 +254,34 @@ def test_an_interruption_while_the_file_is_made_leaves_nothing(tmp_path, monkeyp
     with pytest.raises(KeyboardInterrupt), atomic_path(tmp_path / "file"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
+    (tmp_path / "versions").mkdir()
+    (tmp_path / "versions" / "one").write_bytes(b"old")
+    (tmp_path / "current").symlink_to("versions/one")
+    (tmp_path / "next").symlink_to("versions/two")
+    for link, target in (("current", "one"), ("next", "two")):
+        with atomic_writer(tmp_path / link) as file:
+            file.write(b"new")
+        assert (tmp_path / link).is_symlink()
+        assert (tmp_path / "versions" / target).read_bytes() == b"new"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["current", "next", "one", "two", "versions"]
+
+
+@pytest.mark.parametrize("name", ["folder", "folder/", ""])
+def test_a_directory_is_refused_before_anything_is_written(tmp_path, monkeypatch, name):
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(IsADirectoryError) as caught, atomic_path(name):
+        pytest.fail("the body ran")
+    assert caught.value.filename == name
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder"]
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
+def test_what_is_there_but_no_file_is_not_called_absent(tmp_path, make):
+    make(tmp_path / "p")
+    for read in (read_kind, lambda path: read_arrays(path, kind="a")):
+        with pytest.raises(InvalidInputError, match="p is no regular file"):
+            read(tmp_path / "p")

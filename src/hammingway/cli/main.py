@@ -18,6 +18,7 @@ _COMMANDS = {
     "fit": "hammingway.cli.fit",
     "train": "hammingway.cli.train",
     "encode": "hammingway.cli.encode",
+    "index": "hammingway.cli.index",
     "search": "hammingway.cli.search",
     "truth": "hammingway.cli.truth",
     "convert": "hammingway.cli.convert",

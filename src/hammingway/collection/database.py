@@ -81,6 +81,7 @@ class Database:
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
         self._counter = -1 if read_only else _take_lock(folder)
+        self._still = _keep_writers_out(folder) if read_only else -1
         try:
             with system_errors(folder.database):
                 self.main = self._connect()
@@ -207,8 +208,15 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         if not self.path.is_file():
             raise FileFormatError(f"{self._folder.path} is not a collection: it has no {self.path.name}.")
+        # To read beside a writer SQLite needs files of its own in the folder, unless it is told that there is none.
+        address = self.path if self._still < 0 else f"{self.path.as_uri()}?immutable=1"
         connection = sqlite3.connect(
-            self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+            address,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+            uri=self._still >= 0,
         )
         try:
             connection.execute("PRAGMA synchronous = FULL")
@@ -222,9 +230,10 @@ class Database:
         return connection
 
     def _release_lock(self) -> None:
-        if self._counter >= 0:
-            os.close(self._counter)
-            self._counter = -1
+        for descriptor in (self._counter, self._still):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._counter = self._still = -1
 
 
 def create_database(folder: Folder) -> None:
@@ -278,4 +287,23 @@ def _take_lock(folder: Folder) -> int:
         raise CollectionLockedError(
             f"{folder.path} is open for writing elsewhere; close it there, or open it here with read_only=True."
         ) from error
+    return descriptor
+
+
+def _keep_writers_out(folder: Folder) -> int:
+    """Return a descriptor that holds a shared lock, where the folder cannot be written and nobody writes it; or -1."""
+    effective = os.access in os.supports_effective_ids
+    if not folder.writer.is_file() or os.access(folder.path, os.W_OK, effective_ids=effective):
+        return -1
+    import fcntl
+
+    descriptor = os.open(folder.writer, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:  # then the writer's own files are there to read by
+        os.close(descriptor)
+        return -1
+    if folder.database.with_name(f"{folder.database.name}-wal").exists():
+        os.close(descriptor)
+        return -1
     return descriptor

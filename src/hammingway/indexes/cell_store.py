@@ -13,7 +13,7 @@ from hammingway.indexes.plane_store import PlaneStore
 from hammingway.indexes.slot_table import SlotTable
 from hammingway.kernels import LANES, top_k
 from hammingway.kernels.cells import Celled
-from hammingway.kernels.live_planes import set_bits
+from hammingway.kernels.live_planes import plane_of_mask, set_bits
 from hammingway.progress import row_chunks
 
 __all__ = ["CellStore"]
@@ -66,6 +66,7 @@ class CellStore:
         self._ids = np.empty(0, np.int64)
         self._table: SlotTable | None = None
         self._sizes: tuple[int, NDArray[np.int64]] | None = None
+        self._filled: tuple[int, int, NDArray[np.uint64]] | None = None
         n_cells = len(centres)
         self._layout = _Layout(
             np.empty(0, np.int32),
@@ -162,6 +163,15 @@ class CellStore:
             made = self.store.n_changes, self._count(self.store.live)
             self._sizes = made
         return made[1]
+
+    def filled(self) -> tuple[int, NDArray[np.uint64]]:
+        """Return how many cells hold a code, and a plane of them, uint64 (n_blocks of the centres, 8)."""
+        made = self._filled
+        if made is None or made[0] != self.store.n_changes:
+            holds = self.sizes() > 0
+            plane = plane_of_mask(holds, self.centres.n_blocks)
+            self._filled = made = self.store.n_changes, int(np.count_nonzero(holds)), plane
+        return made[1], made[2]
 
     def find(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the slot of each id's code, -1 where there is none."""

@@ -48,7 +48,7 @@ class Visits:
         visited, distances = top_k(cells.centres.planes, live, queries, n_visited, n_threads=n_threads)
         # A code in another cell is at most the reach from a centre that is at least as far as the last one.
         radius = distances[:, -1] - cells.reach - 1
-        radius = np.clip(radius, -1, None) if n_visited < filled else np.full_like(radius, cells.store.n_bits)
+        radius = np.maximum(radius, -1) if n_visited < filled else np.full_like(radius, cells.store.n_bits)
         return cls(visited, sizes[visited].sum(axis=1), radius)
 
     @classmethod
@@ -84,6 +84,8 @@ def nothing_to_find(n_queries: int, n_bits: int) -> Certificate:
 
 def _filled(cells: CellStore, chosen: Selected) -> tuple[int, NDArray[np.uint64], NDArray[np.int64]]:
     """Return how many cells hold a chosen code, a plane of them, and how many such codes each has."""
-    sizes = cells.sizes(None if chosen.n == cells.store.n_live else chosen.live)
+    if chosen.n == cells.store.n_live:
+        return *cells.filled(), cells.sizes()
+    sizes = cells.sizes(chosen.live)
     filled = sizes > 0
     return int(np.count_nonzero(filled)), plane_of_mask(filled, cells.centres.n_blocks), sizes

@@ -372,9 +372,10 @@ class IVFIndex(Index):
 
     def _selected(self, where: Where) -> Selected:
         """Return the codes that a search may find."""
+        chosen = as_filter(where)
         if self._cells is None:
             return Selected(np.empty((0, 8), np.uint64), 0)
-        store, chosen = self._cells.store, as_filter(where)
+        store = self._cells.store
         return Selected(store.live, store.n_live) if chosen is None else chosen.of(store, self._cells)
 
     def _checked_n_probe(self, n_probe: int | None) -> int:

@@ -203,7 +203,8 @@ def _check_arguments(listed: NDArray[np.int64], queries: NDArray[Any], originals
 
 
 def _finite(queries: NDArray[Any]) -> NDArray[np.float64]:
-    wide = np.ascontiguousarray(queries, np.float64)
+    with np.errstate(over="ignore"):  # of a wider float, which becomes infinite
+        wide = np.ascontiguousarray(queries, np.float64)
     # Written so that NaN fails too; below 1e150 no square overflows.
     if not np.all(np.abs(wide) < 1e150):
         raise InvalidInputError("queries hold NaN, infinity or a value of 1e150 or more; remove or rescale those rows.")

@@ -21,6 +21,7 @@ from hammingway.progress import row_chunks
 __all__ = ["CellScan", "Celled", "NativeCellScan", "TwinCellScan", "cell_scan"]
 
 _WORDS_A_CALL = 2**31  # planes times queries, in words: Ctrl-C is only seen between calls
+_LEAST_QUERIES = 128  # of a call, however many words they take
 
 TopK = tuple[NDArray[np.int64], NDArray[np.int32]]
 Within = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]
@@ -160,8 +161,10 @@ def _visited(celled: Celled, visits: NDArray[np.int64]) -> Iterator[tuple[int, N
 
 
 def _parts(celled: Celled, visits: NDArray[np.int64]) -> Iterator[slice]:
-    words_a_query = max(1, celled.words_visited(visits) // max(1, len(visits)))
-    return row_chunks(len(visits), max(128, _WORDS_A_CALL // words_a_query))
+    if len(visits) <= _LEAST_QUERIES:
+        return iter([slice(0, len(visits))])
+    words_a_query = max(1, celled.words_visited(visits) // len(visits))
+    return row_chunks(len(visits), max(_LEAST_QUERIES, _WORDS_A_CALL // words_a_query))
 
 
 def _empty(n_queries: int, k: int) -> tuple[NDArray[np.int64], NDArray[Any]]:

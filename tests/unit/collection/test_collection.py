@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -469,3 +472,72 @@ def test_closed_collection_says_so(tmp_path, read_only):
     ):
         with pytest.raises(InvalidInputError, match="is closed; open the collection again"):
             use()
+
+
+@pytest.fixture
+def public_folder():
+    """A folder that a user without rights may enter: pytest's own ones are private."""
+    with tempfile.TemporaryDirectory(prefix="d%20 ?é#") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def without_rights():
+    """Let a block run as a user who may not write what others own."""
+
+    @contextmanager
+    def run():
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.seteuid(65534)
+        try:
+            yield
+        finally:
+            if is_root:
+                os.seteuid(0)
+
+    return run
+
+
+def test_collection_in_a_folder_that_cannot_be_written_is_read(public_folder, without_rights):
+    path = public_folder / "c"
+    codes = Codes.from_bits(np.eye(8, dtype=int))
+    with Collection.create(path, n_bits=8) as collection:
+        collection.add(codes, metadata=[{"i": i} for i in range(8)])
+    path.chmod(0o555)
+    try:
+        with without_rights(), Collection.open(path, read_only=True) as reader:
+            assert reader.search(codes[3:4], 1, where={"i": {"$gte": 3}}).ids.tolist() == [[3]]
+            reader.refresh()
+            assert reader.verify() == [] and len(reader) == 8
+            with pytest.raises(InvalidInputError, match="read_only=True"):
+                reader.delete([0])
+        assert sorted(file.name for file in path.iterdir()) == ["collection.db", "segments", "writer.lock"]
+    finally:
+        path.chmod(0o755)
+
+
+def test_reader_without_rights_and_a_writer_keep_apart_or_see_each_other(public_folder, without_rights):
+    path = public_folder / "c"
+    codes = Codes.from_bits(np.eye(8, dtype=int))
+    with Collection.create(path, n_bits=8) as collection:
+        collection.add(codes)
+        path.chmod(0o555)
+        if os.geteuid() == 0:  # otherwise the writer itself has lost its rights
+            with without_rights():
+                reader = Collection.open(path, read_only=True)
+            collection.delete([0])
+            reader.refresh()
+            assert len(reader) == 7
+            reader.close()
+        path.chmod(0o755)
+    path.chmod(0o555)
+    with without_rights():
+        reader = Collection.open(path, read_only=True)
+    path.chmod(0o755)
+    with pytest.raises(CollectionLockedError):
+        Collection.open(path)
+    reader.close()
+    with Collection.open(path) as collection:
+        collection.delete([1])

@@ -386,3 +386,8 @@ def test_wrong_arguments_are_refused():
     assert 3 in index
     assert MAX_ID in index
     assert all(other not in index for other in (77, -1, True, "3", MAX_ID + 1))
+
+
+def test_an_index_without_codes_refuses_what_is_no_filter():
+    with pytest.raises(InvalidInputError, match="ids must be integers"):
+        IVFIndex(8).search(codes_of(1, 8), 1, where=[0.5])

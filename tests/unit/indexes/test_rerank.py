@@ -237,6 +237,7 @@ ONES = np.ones((2, 3))
         (InvalidInputError, "candidates must be ids or -1; got -2", ([[-2]] * 2, ONES, ONES, 1), {}),
         (InvalidInputError, "queries must be integers or floats", ([[0]] * 2, [["a"] * 3] * 2, ONES, 1), {}),
         (InvalidInputError, "queries hold NaN", ([[0]] * 2, ONES * np.nan, ONES, 1), {}),
+        (InvalidInputError, "infinity", ([[0]] * 2, ONES * np.finfo(np.longdouble).max, ONES, 1), {}),
         (InvalidInputError, "k must be a whole number from 1", ([[0]] * 2, ONES, ONES, 0), {}),
         (InvalidInputError, "metric must be one of", ([[0]] * 2, ONES, ONES, 1), {"metric": "hamming"}),
         (InvalidInputError, "n_threads must be", ([[0]] * 2, ONES, ONES, 1), {"n_threads": 0}),
