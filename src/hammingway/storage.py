@@ -36,10 +36,17 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path beside ``path``; on success it becomes ``path``, on any exception it is removed.
 
     Where ``path`` is a symbolic link, the file it leads to is replaced, and the link stays.
+
+    Raises
+    ------
+    InvalidInputError : ``path`` is a device or a pipe.
+    OSError : it is a directory, or its directory cannot be written to.
     """
     final = Path(os.path.realpath(path))
     if final.is_dir():  # here, before anything is written; also the empty path, which is the current directory
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if final.exists() and not final.is_file():
+        raise InvalidInputError(f"{path} is a device or a pipe, which a file would replace; give the path of a file.")
     temporary = final.with_name(f".{final.name}.{secrets.token_hex(8)}.part")
     try:
         # Made here, so that Ctrl-C between making and removing it leaves nothing, and by the umask's permissions.
@@ -91,10 +98,10 @@ def read_arrays(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, N
     Raises
     ------
     FileNotFoundError : there is no such file.
-    InvalidInputError : a folder, pipe or device.
     FileFormatError : not such a file, of another kind or a newer format, or damaged.
     """
-    _check_file(path)
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file.")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -112,23 +119,15 @@ def read_arrays(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, N
     return arrays, envelope["header"]
 
 
-def _check_file(path: str | os.PathLike[str]) -> None:
-    if Path(path).is_file():
-        return
-    if Path(path).exists():
-        raise InvalidInputError(f"{path} is no regular file; save what it gives in one, and give the path of that.")
-    raise FileNotFoundError(f"{path}: no such file.")
-
-
 def read_kind(path: str | os.PathLike[str]) -> str | None:
     """Return what kind of file :func:`write_arrays` wrote, from its header alone; None for any other file.
 
     Raises
     ------
     FileNotFoundError : there is no such file.
-    InvalidInputError : a folder, pipe or device.
     """
-    _check_file(path)
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file.")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}

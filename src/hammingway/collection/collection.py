@@ -249,7 +249,7 @@ class Collection:
         """
         with self._session.reading() as (snapshot, connection):
             keys = id_keys.find_known(snapshot, ids)
-            bodies = tables.bodies_of(connection, keys, self._guard.path)
+            bodies = self._guard.bodies_of(connection, keys, snapshot.manifest.n_described)
         given = id_keys.name_keys(snapshot, keys) if self.id_type == "string" else keys
         codes, vectors = snapshot.contents(keys)
         metadata = [json.loads(bodies.get(key, "{}")) for key in keys.tolist()]

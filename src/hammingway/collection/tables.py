@@ -55,6 +55,13 @@ class TableGuard:
                     raise FileFormatError(f"{self.path} is damaged: {line}. Restore a copy.")
             self._sound = True
 
+    def bodies_of(self, connection: sqlite3.Connection, keys: NDArray[np.int64], n_rows: int) -> dict[int, str]:
+        """Return the metadata, JSON, of those items of ``keys`` that have any; the table has ``n_rows`` rows."""
+        bodies = bodies_of(connection, keys, self.path)
+        if len(bodies) < len(np.unique(keys)):
+            self.check(connection, n_rows)
+        return bodies
+
 
 def store_bodies(connection: sqlite3.Connection, keys: NDArray[np.int64], bodies: Sequence[str | None]) -> int:
     """Store the metadata, JSON, of the items that have any; return how many do."""

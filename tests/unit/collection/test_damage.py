@@ -7,7 +7,7 @@ import os
 import resource
 import shutil
 import sqlite3
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import numpy as np
 import pytest
@@ -150,6 +150,20 @@ def test_changed_or_lost_row_is_noticed(sound, tmp_path, statement):
     connection.close()
     with pytest.raises(FileFormatError, match=r"collection\.db is damaged"):
         answers(tmp_path / "c", right[1][0][:269])
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_metadata_that_were_lost_are_not_taken_for_none(tmp_path, read_only):
+    with Collection.create(tmp_path / "c", n_bits=8) as collection:
+        collection.add(Codes.from_bits(np.eye(8, dtype=int)), metadata=[{"i": i} if i < 7 else None for i in range(8)])
+        assert collection.get([7, 6]).metadata == [{}, {"i": 6}]
+    with closing(sqlite3.connect(tmp_path / "c" / "collection.db")) as connection, connection:
+        connection.execute("DELETE FROM metadata WHERE key = 3")
+    for asked in (3, 7):
+        with Collection.open(tmp_path / "c", read_only=read_only) as collection:
+            assert collection.get([2, 4]).metadata == [{"i": 2}, {"i": 4}]
+            with pytest.raises(FileFormatError, match=r"collection\.db is damaged: table metadata has 6 of 7 rows"):
+                collection.get([2, asked])
 
 
 @contextmanager
