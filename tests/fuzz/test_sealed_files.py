@@ -19,6 +19,7 @@ from hammingway.code_files import read_codes, write_codes
 from hammingway.codes import Codes
 from hammingway.datasets.formats import read_labels, read_vectors
 from hammingway.datasets.idx import read_idx
+from hammingway.deep.hasher import DeepHasher
 from hammingway.errors import FileFormatError, HammingwayError, InvalidInputError
 from hammingway.hashers import load_hasher
 from hammingway.storage import digest, read_arrays, read_kind, write_arrays
@@ -85,9 +86,12 @@ def write_idx(path: Path) -> None:
     path.write_bytes(gzip.compress(header + np.arange(60, dtype=np.uint8).tobytes(), mtime=0))
 
 
+READERS = [name for name in registry.names("hashers") if not issubclass(registry.load("hashers", name), DeepHasher)]
+READERS.append(DeepHasher.registry_name)  # whose methods are all read in the same way
+
 SEALED = {
     **{f"{name}.index": index_of(name) for name in registry.names("indexes")},
-    **{f"{name}.hasher": hasher_of(name) for name in registry.names("hashers")},
+    **{f"{name}.hasher": hasher_of(name) for name in READERS},
     "some.codes": Sealed(lambda path: write_codes(path, CODES, encoder="b2:00", ids=IDS), stored_codes),
     "some.npz": Sealed(lambda path: np.savez(path, a=np.eye(4), b=np.arange(7)), npz),
     "images.gz": Sealed(write_idx, lambda path: read_idx(path, n_axes=3).tolist()),

@@ -18,10 +18,11 @@ __all__ = ["DEMO_PLAN", "RECORDS_NAME", "locate", "measure"]
 
 RECORDS_NAME = "records.jsonl"
 
+_DEMO_HASHERS = ("lsh", "sign", "pcah", "pcar", "itq", "sh", "cca-itq", "distilled")
 DEMO_PLAN = PlanSpec(
     title="Eight hashers on handwritten digits",
     data=DataSpec(dataset="digits"),
-    hashers=tuple(Component(name=name) for name in ("lsh", "sign", "pcah", "pcar", "itq", "sh", "cca-itq", "distilled")),
+    hashers=tuple(Component(name=name) for name in _DEMO_HASHERS),
     n_bits=(8, 16, 32, 64),
 )
 """Every hasher that needs no network, at four widths on the embedded digits, by float neighbours and by labels."""

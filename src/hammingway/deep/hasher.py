@@ -190,12 +190,21 @@ class DeepHasher(Hasher):
         self.network_, self.query_network_ = fitted.network, fitted.query_map
         self.thresholds_, self.training_log_ = fitted.thresholds, fitted.log
 
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        self._chosen("objective", self.default_objective)
+        self._chosen("network", self.default_network)
+        if not isinstance(self.training, Mapping | None):
+            raise ConfigError(f"training must be a table of options; got {self.training!r}.")
+
     def _training(self) -> Training:
         return from_mapping(Training, {**self.default_training, **(self.training or {})}, where="training")
 
     def _chosen(self, kind: str, default: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """Return name and options of the objective or network; options are those of the default if it is that."""
         choice: Choice = getattr(self, kind)
+        if not isinstance(choice, str | Mapping | None):
+            raise ConfigError(f"{kind} must be a name, or a table of 'name' and options; got {choice!r}.")
         given = {"name": choice} if isinstance(choice, str) else dict(choice or {})
         name = given.pop("name", default["name"])
         if not isinstance(name, str):
@@ -283,8 +292,11 @@ class DeepHasher(Hasher):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        if hasattr(
+            self, "network_"
+        ):  # the objective is of no concern: it may be of a plugin that is not installed here
+            return tags
         name, _ = self._chosen("objective", self.default_objective)
-        # Once there is a network, the objective is of no concern: it may be of a plugin that is not installed here.
-        if not hasattr(self, "network_") and name in registry.names("objectives"):
+        if name in registry.names("objectives"):
             tags.target_tags.required = registry.load("objectives", name).needs_labels
         return tags

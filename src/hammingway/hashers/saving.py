@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hammingway import registry
-from hammingway.errors import FileFormatError, HammingwayError, InvalidInputError, UnknownNameError
+from hammingway.errors import ConfigError, FileFormatError, HammingwayError, InvalidInputError, UnknownNameError
 from hammingway.storage import digest, read_arrays, write_arrays
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def load_hasher(path: str | os.PathLike[str]) -> Hasher:
         if hasher._resolve_n_bits(hasher.n_features_in_) != hasher.n_bits_:
             raise InvalidInputError(f"the parameters do not give codes of {hasher.n_bits_} bits.")
         hasher._check_learned()
-    except InvalidInputError as error:
+    except (InvalidInputError, ConfigError) as error:
         raise FileFormatError(f"{path} is damaged: {error}") from error
     hasher._prepare()
     return hasher
