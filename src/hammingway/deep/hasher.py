@@ -261,6 +261,10 @@ class DeepHasher(Hasher):
         input_shape = (self.n_features_in_,) if shape is None else (shape[2], shape[0], shape[1])
         built = {}
         for role, spec in description.items():
+            if not (
+                isinstance(spec, Mapping) and type(spec.get("name")) is str and isinstance(spec.get("options"), Mapping)
+            ):
+                raise ConfigError(f"{role} must be a table of 'name' and 'options'; got {spec!r}.")
             with seeded(0, "to be overwritten"):
                 built[role] = make_network(
                     spec["name"], spec["options"], input_shape=input_shape, n_bits=self.n_bits_, where=role
