@@ -18,8 +18,9 @@ rng = np.random.default_rng(0)
 y = np.arange(6000) % 7
 X = (rng.normal(size=(7, 150))[y] + rng.normal(size=(6000, 150))).astype(np.float32)
 for name in sorted(registry.names("hashers")):
-    for n_bits in (32, 100):
-        hasher = registry.load("hashers", name)(n_bits, random_state=0).fit(X, y)
+    kind = registry.load("hashers", name)
+    for n_bits in (32, 100) if kind.__module__.startswith("hammingway.hashers.") else ():
+        hasher = kind(n_bits, random_state=0).fit(X, y)
         print(name, n_bits, digest(hasher.project(X)), digest(hasher.encode(X).packed))
 """
 
