@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import math
 import os
 import platform
 import statistics
@@ -82,7 +83,8 @@ def measure(
             codes=case["codes"],
             threads=case["threads"],
         )
-    digests = {worker.name: worker.ask(do="digest", k=case["k"])["digest"] for worker in workers}
+    what = {"radius": radius_of(n_bits, case["share"])} if "share" in case else {"k": case["k"]}
+    digests = {worker.name: worker.ask(do="digest", **what)["digest"] for worker in workers}
     if len(set(digests.values())) != 1:
         sys.exit(f"distances differ at {n_bits} bits, {case}: {digests}")
     rounds: dict[str, list[float]] = {worker.name: [] for worker in workers}
@@ -90,7 +92,7 @@ def measure(
     for i in range(plan["rounds"]):
         for worker in workers if i % 2 else reversed(workers):
             time.sleep(0.02)  # the other's idle threads may still be spinning
-            answer = worker.ask(do="run", k=case["k"], threads=case["threads"], round_seconds=plan["round_seconds"])
+            answer = worker.ask(do="run", threads=case["threads"], round_seconds=plan["round_seconds"], **what)
             rounds[worker.name].append(answer["seconds"])
             if "clock_hz" in answer:
                 clocks.append(answer["clock_hz"])
@@ -98,11 +100,21 @@ def measure(
         "n_bits": n_bits,
         "n_codes": keep,
         **case,
+        **what,
         "queries": queries,
         "seconds": rounds,
         "clock_hz": clocks,
         "load": os.getloadavg()[0],
     }
+
+
+def radius_of(n_bits: int, share: float) -> int:
+    """Return the least radius within which at least this share of uniform codes is expected."""
+    radius, cells = 0, 1
+    while cells / 2**n_bits < share:
+        radius += 1
+        cells += math.comb(n_bits, radius)
+    return radius
 
 
 def run(plan: dict[str, Any], python: str) -> dict[str, Any]:
@@ -218,10 +230,15 @@ def line_of(plan: dict[str, Any], record: dict[str, Any]) -> str:
     median, least, greatest = ratio_of(record)
     mine, other = statistics.median(speed["hammingway"]), statistics.median(speed[peer])
     return (
-        f"| {record['n_bits']} | {record['codes']} | {record['threads']} | {record['queries']} | {record['k']} | "
+        f"| {record['n_bits']} | {record['codes']} | {record['threads']} | {record['queries']} | {sought(record)} | "
         f"{peer} | {record['n_codes']:,} | {mine:.2f} | {other:.3f} | **{median:.1f}** ({least:.1f}-{greatest:.1f}) | "
         f"{bits_a_cycle(plan, record):.0f} |"
     )
+
+
+def sought(record: dict[str, Any]) -> str:
+    """Return what a query asked for: k, or the radius and the share of the codes within."""
+    return f"radius {record['radius']} ({record['share']:.2g})" if "radius" in record else str(record["k"])
 
 
 def table(result: dict[str, Any]) -> str:
@@ -255,7 +272,13 @@ def table(result: dict[str, Any]) -> str:
     for title in dict.fromkeys(record["group"] for record in result["records"]):
         order = sorted(
             (record for record in result["records"] if record["group"] == title),
-            key=lambda r: ("usearch" in r["seconds"], r["k"] != 10, r["k"], r["codes"] != "uniform", r["threads"]),
+            key=lambda r: (
+                "usearch" in r["seconds"],
+                r.get("k") != 10,
+                r.get("k", r.get("share")),
+                r["codes"] != "uniform",
+                r["threads"],
+            ),
         )
         lines += ([f"### {title}", ""] if title else []) + head + [line_of(plan, record) for record in order] + [""]
     lines += [

@@ -7,6 +7,7 @@ database from the seed, ``run`` times searches, ``digest`` hashes the distances 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import sys
 import time
@@ -32,6 +33,10 @@ class Hammingway:
 
     def search(self, queries: np.ndarray, k: int) -> np.ndarray:
         return self.kernels.top_k(self.planes, self.live, queries, k, n_threads=self.threads)[1]
+
+    def within(self, queries: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
+        _, distances, limits = self.kernels.within(self.planes, self.live, queries, radius, n_threads=self.threads)
+        return limits, distances
 
     def stream(self, n_bits: int, n_bytes: int, threads: int, seed: int) -> None:
         """Draw planes directly, which is the same as transposing uniform codes, only faster."""
@@ -77,6 +82,10 @@ class Faiss:
     def search(self, queries: np.ndarray, k: int) -> np.ndarray:
         return self.index.search(queries, k)[0]
 
+    def within(self, queries: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
+        limits, distances, _ = self.index.range_search(queries, radius + 1)  # its radius is not included
+        return limits, distances
+
 
 class Usearch:
     def __init__(self) -> None:
@@ -121,6 +130,22 @@ def make_codes(plan: dict[str, Any], n_bits: int, n: int, kind: str) -> tuple[np
     return codes[:n], codes[n:]
 
 
+def ask(contestant: Any, queries: np.ndarray, request: dict[str, Any]) -> Any:
+    """Return what one search finds: by radius where the request has one, else the k nearest."""
+    if "radius" in request:
+        return contestant.within(queries, request["radius"])
+    return contestant.search(queries, request["k"])
+
+
+def digest(contestant: Any, queries: np.ndarray, request: dict[str, Any]) -> str:
+    """Return a digest of the distances found, those within a radius in ascending order for each query."""
+    found = ask(contestant, queries, request)
+    if "radius" in request:
+        limits, distances = found
+        found = np.concatenate([np.sort(distances[a:b]) for a, b in itertools.pairwise(limits)])
+    return hashlib.sha256(np.ascontiguousarray(found, dtype=np.int32).tobytes()).hexdigest()
+
+
 def timed(contestant: Any, queries: np.ndarray, request: dict[str, Any]) -> float:
     """Return the mean seconds of one search of the whole batch, over at least ``round_seconds``.
 
@@ -130,7 +155,7 @@ def timed(contestant: Any, queries: np.ndarray, request: dict[str, Any]) -> floa
     clock = time.process_time if request["threads"] == 1 else time.perf_counter
     calls, start = 0, clock()
     while True:
-        contestant.search(queries, request["k"])
+        ask(contestant, queries, request)
         calls += 1
         seconds = clock() - start
         if seconds >= request["round_seconds"]:
@@ -158,8 +183,7 @@ def serve(contestant: Any) -> None:
                 answer["clock_hz"] = contestant.clock_hz()
             answer["seconds"] = timed(contestant, queries, request)
         else:
-            distances = np.ascontiguousarray(contestant.search(queries, request["k"]), dtype=np.int32)
-            answer["digest"] = hashlib.sha256(distances.tobytes()).hexdigest()
+            answer["digest"] = digest(contestant, queries, request)
         print(json.dumps(answer), flush=True)
 
 
