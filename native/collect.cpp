@@ -2,10 +2,35 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 
 namespace hammingway {
 
 namespace {
+
+constexpr size_t kCountedFrom = 256;  // entries from which counting beats comparing
+
+// Sorts by counting the distances. One distance's codes often are in order already: a thread finds them so.
+template <class Less>
+void sort_all(std::vector<Found>& list, const Less& less) {
+  if (list.size() < kCountedFrom) return std::sort(list.begin(), list.end(), less);
+  const auto [least, most] = std::minmax_element(list.begin(), list.end());
+  const int nearest = distance_of(*least);
+  const size_t n_distances = size_t(distance_of(*most) - nearest) + 1;
+  if (n_distances > list.size()) return std::sort(list.begin(), list.end(), less);
+  std::vector<size_t> places(n_distances + 1, 0);
+  for (const Found f : list) ++places[size_t(distance_of(f) - nearest) + 1];
+  std::partial_sum(places.begin(), places.end(), places.begin());
+  std::vector<Found> sorted(list.size());
+  for (const Found f : list) sorted[places[size_t(distance_of(f) - nearest)]++] = f;
+  auto from = sorted.begin();
+  for (size_t d = 0; d < n_distances; ++d) {  // each place has moved to the end of its distance
+    const auto to = sorted.begin() + int64_t(places[d]);
+    if (!std::is_sorted(from, to, less)) std::sort(from, to, less);
+    from = to;
+  }
+  list.swap(sorted);
+}
 
 template <class Less>
 void sort_best_by(std::vector<Found>& list, int64_t k, const Less& less) {
@@ -13,7 +38,7 @@ void sort_best_by(std::vector<Found>& list, int64_t k, const Less& less) {
     std::nth_element(list.begin(), list.begin() + k, list.end(), less);
     list.resize(size_t(k));
   }
-  std::sort(list.begin(), list.end(), less);
+  sort_all(list, less);
 }
 
 }  // namespace

@@ -215,6 +215,10 @@ Ranges within(const Kernel& kernel, const Planes& database, const Queries& queri
         sort_best(lists[size_t(q)], int64_t(lists[size_t(q)].size()), keys.ids);
       }
     });
+    size_t n_found = ranges.slots.size();
+    for (const std::vector<Found>& list : lists) n_found += list.size();
+    ranges.slots.reserve(n_found);
+    ranges.distances.reserve(n_found);
     for (const std::vector<Found>& list : lists) {
       for (const Found f : list) {
         ranges.slots.push_back(slot_of(f));
