@@ -59,9 +59,13 @@ def run_python(page: str) -> None:
 
 
 def run_shell(lines: list[str], folder: Path, **variables: str) -> str:
-    """Run ``lines`` in ``folder``, fail where one does, and return what the last one printed."""
+    """Run ``lines`` in ``folder``, fail where one does, and return what the last one printed.
+
+    One thread for OpenMP: where other work keeps the cores busy, threads that wait for each other by spinning make
+    a training of seconds one of minutes.
+    """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, **variables, "PATH": path}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables, "PATH": path}
     assert lines
     for line in lines:
         done = subprocess.run(
