@@ -25,7 +25,7 @@ from hammingway.bench.quality import code_health, label_quality, recall_quality
 from hammingway.bench.scoring import ranking_results
 from hammingway.bench.spec import Component, PlanSpec, RunSpec
 from hammingway.bench.store import Costs, DataFacts, Record, RecordStore
-from hammingway.bench.timing import search_timings, timed
+from hammingway.bench.timing import Times, search_timings, timed, timed_fit
 from hammingway.bench.truth import exact_neighbors
 from hammingway.datasets.retrieval import RetrievalData
 from hammingway.errors import ConfigError, InvalidInputError
@@ -118,19 +118,19 @@ def run(spec: RunSpec, setting: Setting) -> Record:
     if hasher.supervised and setting.data.training_labels is None:
         return refused(spec, setting, started, "it learns from labels and the data has none")
     try:
-        _, fit_seconds = timed(partial(hasher.fit, setting.data.training, setting.data.training_labels))
+        times = timed_fit(partial(hasher.fit, setting.data.training, setting.data.training_labels))
     except InvalidInputError as error:
         return refused(spec, setting, started, str(error))
-    return measured(hasher, spec, setting, started=started, fit_seconds=fit_seconds)
+    return measured(hasher, spec, setting, started=started, fit=times)
 
 
-def measured(hasher: Hasher, spec: RunSpec, setting: Setting, *, started: str, fit_seconds: float) -> Record:
+def measured(hasher: Hasher, spec: RunSpec, setting: Setting, *, started: str, fit: Times) -> Record:
     """Return the record of a fitted hasher: what its codes found, and what encoding and searching cost.
 
     Parameters
     ----------
     started : when the fit began, UTC, ISO 8601.
-    fit_seconds : what it took.
+    fit : what that took.
     """
     database, encode_seconds = timed(partial(hasher.encode, setting.data.database))
     queries = hasher.encode(setting.data.queries)
@@ -159,7 +159,7 @@ def measured(hasher: Hasher, spec: RunSpec, setting: Setting, *, started: str, f
         health=code_health(database),
         rankings=ranking_results(hasher, index, queries, spec, setting),
         costs=Costs(
-            fit_seconds=fit_seconds,
+            fit_seconds=fit.wall,
             encode_seconds=encode_seconds,
             encode_rows=len(database),
             batch_seconds=batch_seconds,
@@ -167,6 +167,7 @@ def measured(hasher: Hasher, spec: RunSpec, setting: Setting, *, started: str, f
             single_seconds=single_seconds,
             code_bytes=database.packed.shape[1],
             index_bytes=index.size_bytes,
+            fit_processor_seconds=fit.processor,
         ),
     )
 

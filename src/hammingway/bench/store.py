@@ -53,7 +53,7 @@ class DataFacts(Config, frozen=True, kw_only=True):
 
 
 class Costs(Config, frozen=True, kw_only=True):
-    """What the run took. Every timing is wall time of a monotonic clock, in seconds.
+    """What the run took, in seconds: wall time of a monotonic clock, but for ``fit_processor_seconds``.
 
     Parameters
     ----------
@@ -65,6 +65,8 @@ class Costs(Config, frozen=True, kw_only=True):
     single_seconds : one list a repeat, one entry a query handed over alone.
     code_bytes : bytes of one code.
     index_bytes : bytes the index takes in memory.
+    fit_processor_seconds : processor time of the fit, all threads together, which does not grow with what else the
+        machine does; None where it is not known, as of a fit that an interruption spread over two processes.
     """
 
     fit_seconds: float
@@ -75,6 +77,7 @@ class Costs(Config, frozen=True, kw_only=True):
     single_seconds: tuple[tuple[float, ...], ...]
     code_bytes: int
     index_bytes: int
+    fit_processor_seconds: float | None = None
 
 
 class RankingResult(Config, frozen=True, kw_only=True):

@@ -1,13 +1,14 @@
-"""Wall times of searches, by a monotonic clock; every repeat is kept."""
+"""Wall times by a monotonic clock, of searches every repeat; and processor times."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-__all__ = ["SINGLE_QUERIES", "STEADY_SECONDS", "Seconds", "search_timings", "timed"]
+__all__ = ["SINGLE_QUERIES", "STEADY_SECONDS", "Seconds", "Times", "search_timings", "timed", "timed_fit"]
 
 SINGLE_QUERIES = 100
 STEADY_SECONDS = 0.2
@@ -41,3 +42,24 @@ def timed(action: Callable[[], T]) -> tuple[T, float]:
     start = time.perf_counter_ns()
     result = action()
     return result, (time.perf_counter_ns() - start) / 1e9
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds that a fit took.
+
+    Parameters
+    ----------
+    wall : by a monotonic clock.
+    processor : of all threads of this process; None where it is not known.
+    """
+
+    wall: float
+    processor: float | None
+
+
+def timed_fit(fit: Callable[[], object]) -> Times:
+    """Return what ``fit`` took."""
+    before = time.process_time_ns()
+    _, wall = timed(fit)
+    return Times(wall, (time.process_time_ns() - before) / 1e9)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
-import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from hammingway.bench.data import open_data
 from hammingway.bench.evaluate import Setting, make_hasher, measured, now, prepare
 from hammingway.bench.session import Bar
 from hammingway.bench.store import Record
+from hammingway.bench.timing import Times, timed_fit
 from hammingway.bench.variants import TrainingPlan, VariantRun
 from hammingway.config import Config
 from hammingway.errors import FileFormatError, InvalidInputError, TrainingError
@@ -118,29 +119,29 @@ def _train(
     run: VariantRun, setting: Setting, folder: Path, *, progress: Progress, on_entry: Told | None
 ) -> VariantResult:
     folder.mkdir(parents=True, exist_ok=True)
+    begun_before = any(folder.iterdir())
     hasher, started, data = make_hasher(run.spec), now(), setting.data
     extra: dict[str, Any] = {}
     if "folder" in inspect.signature(hasher.fit).parameters:  # those that can be interrupted
         extra = {"folder": folder, "report": lambda entry: on_entry(run.name, entry) if on_entry else None}
     identity: dict[str, Any] = {"name": run.name, "run_id": run.spec.run_id, "data_digest": setting.facts.digest}
-    start = time.perf_counter()
     try:
-        hasher.fit(data.training, data.training_labels, progress=progress, **extra)
+        times = timed_fit(partial(hasher.fit, data.training, data.training_labels, progress=progress, **extra))
     except TrainingError as error:
         return VariantResult(**identity, status="failed", reason=str(error))
     except InvalidInputError as error:
         return VariantResult(**identity, status="refused", reason=str(error))
-    seconds = time.perf_counter() - start
     hasher.save(folder / HASHER_NAME)
     log: list[dict[str, Any]] = getattr(hasher, "training_log_", [])
     validated = [entry for entry in log if "validation" in entry]
-    seconds = max([seconds, *(entry["seconds"] for entry in log)])  # with what an interrupted run took before
+    if begun_before:  # the log counts the wall time of what went before, nothing its processor time
+        times = Times(max([times.wall, *(entry["seconds"] for entry in log)]), None)
     return VariantResult(
         **identity,
         status="trained",
         hasher=hasher.fingerprint(),
         training=_best(validated) if validated else (log or [{}])[-1],
-        record=measured(hasher, run.spec, setting, started=started, fit_seconds=seconds),
+        record=measured(hasher, run.spec, setting, started=started, fit=times),
     )
 
 

@@ -199,6 +199,7 @@ def summary(record: Record) -> dict[str, Any]:
         "rankings": rankings,
         "health": row.health,
         "fit_seconds": row.fit_seconds,
+        "fit_processor_seconds": record.costs.fit_processor_seconds,
         "encoded_per_second": row.encode_rate,
         "queries_per_second": row.batch_rate,
         "single_query_ms": row.single_ms,

@@ -27,6 +27,7 @@ def summary(result: VariantResult) -> dict[str, Any]:
         **validation,
         **record.quality,
         "fit_seconds": record.costs.fit_seconds,
+        "fit_processor_seconds": record.costs.fit_processor_seconds,
         "hasher": result.hasher,
     }
 

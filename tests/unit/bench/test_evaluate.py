@@ -45,6 +45,7 @@ def test_a_record_holds_every_repeat_and_the_facts(setting):
     assert min(record.costs.batch_seconds) > 0
     assert record.costs.encode_rows == record.data.n_database == 380
     assert record.costs.code_bytes == 2
+    assert 0 < record.costs.fit_processor_seconds <= record.environment["threads"] * record.costs.fit_seconds + 0.1
     assert record.environment["threads"] >= 1
     assert {"r1@1", "r10@10", "r10@100", "mAP@all", "P@r<=2"} <= set(record.quality)
 

@@ -113,6 +113,8 @@ def test_interrupted_plan_goes_on_in_the_middle_of_a_variant(folder, monkeypatch
     resumed = train(folder, TWO)
     whole = train_plan(TWO, out=folder / "other", bar=no_bar, data_dir=folder)
     assert [one.hasher for one in resumed] == [one.hasher for one in whole]
+    times = [[one.record.costs.fit_processor_seconds for one in results] for results in (resumed, whole)]
+    assert [[time is not None for time in one] for one in times] == [[True, False], [True, True]]
 
 
 def test_another_variant_or_other_data_under_the_same_name_is_refused(folder):
