@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,14 @@ from hammingway import __version__, kernels
 
 __all__ = ["describe_machine"]
 
-_LIBRARIES = ("numpy", "scipy", "scikit-learn")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch")  # the last is optional
 
 
 def describe_machine() -> dict[str, Any]:
     """Return the processor, threads, kernel, operating system and versions in use.
 
     Keys: ``cpu`` (model), ``threads`` (that this process may use, and the searches do), ``kernel`` (backend),
-    ``blas`` (library and threads), ``system``, ``python``, ``hammingway`` and one for each library.
+    ``blas`` (library and threads), ``system``, ``python``, ``hammingway`` and one for each library that is installed.
     """
     return {
         "cpu": _cpu_model(),
@@ -29,8 +30,16 @@ def describe_machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "hammingway": __version__,
-        **{name: version(name) for name in _LIBRARIES},
+        **_versions(),
     }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _cpu_model() -> str:
