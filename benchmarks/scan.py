@@ -38,9 +38,10 @@ BOUNDS = {"avx512vbmi": (512, 26 * 2 + 8, 2), "avx512": (512, 26 * 2 + 8, 2), "a
 class Worker:
     """A contestant's process."""
 
-    def __init__(self, name: str, python: str, level: str | None = None) -> None:
+    def __init__(self, name: str, python: str, group: dict[str, Any]) -> None:
         self.name = name
-        forced = {"HAMMINGWAY_SIMD": level, "FAISS_SIMD_LEVEL": level.upper()} if level else {}
+        levels = {"HAMMINGWAY_SIMD": group.get("simd"), "FAISS_SIMD_LEVEL": group.get("faiss_simd")}
+        forced = {variable: level for variable, level in levels.items() if level}
         self.process = subprocess.Popen(
             [python, str(HERE / "scan_worker.py"), name],
             stdin=subprocess.PIPE,
@@ -148,8 +149,7 @@ def run_cases(
 ) -> list[dict[str, Any]]:
     """Return the records of some cases against one peer, and note in ``about`` what took part."""
     group = group or {}
-    level = group.get("simd")
-    workers = [Worker("hammingway", sys.executable, level), Worker(peer, python, level)]
+    workers = [Worker("hammingway", sys.executable, group), Worker(peer, python, group)]
     for worker in workers:
         about.setdefault(worker.name, worker.about)
     records = []
@@ -168,7 +168,7 @@ def run_cases(
 
 def measure_stream(plan: dict[str, Any], threads: int) -> dict[str, Any]:
     """Return the rounds of one query on a database far larger than the caches, and of reading its bytes."""
-    worker = Worker("hammingway", sys.executable)
+    worker = Worker("hammingway", sys.executable, {})
     worker.ask(do="stream", plan=plan, threads=threads)
     rounds = [worker.ask(do="pass", k=10) for _ in range(plan["rounds"])]
     worker.close()
