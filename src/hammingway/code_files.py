@@ -14,7 +14,7 @@ from hammingway.errors import FileFormatError, InvalidInputError
 from hammingway.ids import check_code_ids
 from hammingway.storage import read_arrays, write_arrays
 
-__all__ = ["KIND", "StoredCodes", "read_codes", "write_codes"]
+__all__ = ["KIND", "StoredCodes", "check_encoder", "read_codes", "write_codes"]
 
 KIND = "codes"
 
@@ -61,12 +61,18 @@ def write_codes(
     """
     if not isinstance(codes, Codes):
         raise InvalidInputError(f"codes must be hammingway.Codes; got {type(codes).__name__}. Use Codes.from_bits.")
-    if encoder is not None and not isinstance(encoder, str):
-        raise InvalidInputError(f"encoder must be a fingerprint such as hasher.fingerprint() gives; got {encoder!r}.")
+    check_encoder(encoder)
     arrays: dict[str, NDArray[Any]] = {"packed": codes.packed}
     if ids is not None:
         arrays["ids"] = check_code_ids(ids, len(codes))
     write_arrays(path, arrays, kind=KIND, header={"n_bits": codes.n_bits, "encoder": encoder})
+
+
+def check_encoder(encoder: object) -> str | None:
+    """Return ``encoder``, or raise InvalidInputError unless it is a fingerprint, or None."""
+    if encoder is not None and not isinstance(encoder, str):
+        raise InvalidInputError(f"encoder must be a fingerprint such as hasher.fingerprint() gives; got {encoder!r}.")
+    return encoder
 
 
 def read_codes(path: str | os.PathLike[str]) -> StoredCodes:

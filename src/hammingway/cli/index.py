@@ -14,13 +14,13 @@ from hammingway.cli.progress_bar import progress_bar
 
 __all__ = ["command"]
 
-KIND = "Which index; 'hammingway list indexes' says what each is. A flat one is exact."
+KIND = "Which index; 'hammingway list indexes' says what each is. 'flat' and 'multi' are exact."
 SET = "An option of the index, as in n_probe=16; may be given several times."
 
 
 @click.command()
 @click.argument("data", metavar="CODES", type=InputFile())
-@click.option("--kind", type=click.Choice(["flat", "ivf", "table"]), default="flat", help=KIND)
+@click.option("--kind", type=click.Choice(["flat", "ivf", "multi", "table"]), default="flat", help=KIND)
 @click.option("--set", "settings", type=KeyValue(), multiple=True, help=SET)
 @click.option(
     "--ids", type=InputFile(), help="One id a code, a .npy file of integers; else those in CODES, or 0, 1, ..."
@@ -42,15 +42,15 @@ def command(
 ) -> None:
     """Build an index of the codes in CODES and save it for 'hammingway search'.
 
-    CODES is a file of codes, or of vectors if --model is given. 'multi' is no kind of file: it answers
-    as 'flat' does, and hammingway.indexes.MultiIndex loads what --kind flat wrote, building its tables.
+    CODES is a file of codes, or of vectors if --model is given. The index remembers which hasher made the
+    codes, so that 'hammingway search' can refuse others.
     """
     from hammingway.cli.index_choice import make_index, open_codes
 
-    codes, own_ids = open_codes(data, model=model, key=key, ids=ids)
-    index = make_index(kind, codes.n_bits, settings)
+    stored = open_codes(data, model=model, key=key, ids=ids)
+    index = make_index(kind, stored.codes.n_bits, settings)
     with progress_bar(f"building {kind}"):
-        index.add(codes, own_ids)
+        index.add(stored)
     index.save(out)
     sentence = f"{out}: {kind} index of {len(index)} codes of {index.n_bits} bits."
-    report(sentence, as_json=as_json, kind=kind, n=len(index), n_bits=index.n_bits, out=str(out))
+    report(sentence, as_json=as_json, kind=kind, n=len(index), n_bits=index.n_bits, encoder=index.encoder, out=str(out))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,22 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hammingway import registry
-from hammingway.code_files import read_codes
+from hammingway.code_files import StoredCodes, read_codes
 from hammingway.errors import FileFormatError, InvalidInputError
 from hammingway.storage import read_kind
 from hammingway.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from hammingway.codes import Codes
-    from hammingway.indexes import FlatIndex, IVFIndex, TableIndex
+    from hammingway.indexes import FlatIndex, IVFIndex
 
-__all__ = ["make_index", "open_codes"]
+__all__ = ["make_index", "open_codes", "read_ids"]
 
 # The width is that of the codes, threads are not saved, and centres are codes, which no text gives.
 _NOT_TYPED = {"n_bits", "n_threads", "centres"}
 
 
-def make_index(kind: str, n_bits: int, settings: Iterable[tuple[str, Any]]) -> FlatIndex | IVFIndex | TableIndex:
+def make_index(kind: str, n_bits: int, settings: Iterable[tuple[str, Any]]) -> FlatIndex | IVFIndex:
     """Return the empty index registered as ``kind``.
 
     Parameters
@@ -46,14 +46,12 @@ def make_index(kind: str, n_bits: int, settings: Iterable[tuple[str, Any]]) -> F
             raise InvalidInputError(f"The index {kind!r} has no options to --set; leave {name!r} out.")
         if name not in known:
             raise InvalidInputError(f"The index {kind!r} has no option {name!r}. {did_you_mean(name, known)}")
-    index: FlatIndex | IVFIndex | TableIndex = made(n_bits, **values)
+    index: FlatIndex | IVFIndex = made(n_bits, **values)
     return index
 
 
-def open_codes(
-    path: Path, *, model: Path | None, key: str | None, ids: Path | None
-) -> tuple[Codes, NDArray[Any] | None]:
-    """Return the codes at ``path``, or its vectors encoded by ``model``, and their ids; None to number them.
+def open_codes(path: Path, *, model: Path | None, key: str | None, ids: Path | None) -> StoredCodes:
+    """Return the codes at ``path``, or its vectors encoded by ``model``, with their encoder and ids.
 
     Parameters
     ----------
@@ -71,23 +69,22 @@ def open_codes(
         if read_kind(path) is None:
             raise FileFormatError(f"{path} is no file of codes, or it is damaged; if it holds vectors, give --model.")
         stored = read_codes(path)
-        codes, own = stored.codes, stored.ids
     else:
-        codes, own = _encoded(path, model, key), None
-    return codes, own if ids is None else _read_ids(ids)
+        stored = _encoded(path, model, key)
+    return stored if ids is None else replace(stored, ids=read_ids(ids))
 
 
-def _encoded(path: Path, model: Path, key: str | None) -> Codes:
+def _encoded(path: Path, model: Path, key: str | None) -> StoredCodes:
     from hammingway.cli.progress_bar import progress_bar
     from hammingway.cli.reading import open_vectors
     from hammingway.hashers import load_hasher
 
     hasher, X = load_hasher(model), open_vectors(path, key=key)
     with progress_bar("encoding") as progress:
-        return hasher.encode(X, progress=progress)
+        return StoredCodes(hasher.encode(X, progress=progress), hasher.fingerprint(), None)
 
 
-def _read_ids(path: Path) -> NDArray[Any]:
+def read_ids(path: Path) -> NDArray[Any]:
     """Return the integers of a .npy file, (n,)."""
     try:
         ids = np.load(path, allow_pickle=False)

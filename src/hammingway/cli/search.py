@@ -74,12 +74,12 @@ def command(
     wanted = searching.Wanted.from_options(k, radius, out)
     if asymmetric:
         searching.check_asymmetric(wanted, model, out)
-    index, encoder = searching.open_database(database, n_threads=n_threads)
+    index = searching.open_database(database, n_threads=n_threads)
     opened: Codes | NDArray[np.float32]
     if asymmetric and model is not None:
-        opened = searching.open_scores(queries, index, encoder, model=model, key=key)
+        opened = searching.open_scores(queries, index, model=model, key=key)
     else:
-        opened = searching.open_queries(queries, index, encoder, model=model, key=key)
+        opened = searching.open_queries(queries, index, model=model, key=key)
     # Lines that appear on a terminal are progress enough, and a bar would be drawn between them.
     with progress_bar("searching", hidden=out is None and sys.stdout.isatty()) as progress:
         parts = searching.search(index, opened, wanted, query_bits=int(query_bits), progress=progress)

@@ -69,8 +69,8 @@ class Wanted:
         return cls(k=None, radius=radius)
 
 
-def open_database(path: Path, *, n_threads: int | None) -> tuple[Index, str | None]:
-    """Return the codes or the saved index at ``path`` as an index, and the fingerprint of their encoder if known.
+def open_database(path: Path, *, n_threads: int | None) -> Index:
+    """Return the codes or the saved index at ``path`` as an index, which tells their encoder if it is known.
 
     Raises
     ------
@@ -80,12 +80,8 @@ def open_database(path: Path, *, n_threads: int | None) -> tuple[Index, str | No
         return _open_database(path, n_threads)
 
 
-def open_queries(path: Path, index: Index, encoder: str | None, *, model: Path | None, key: str | None) -> Codes:
+def open_queries(path: Path, index: Index, *, model: Path | None, key: str | None) -> Codes:
     """Return the queries at ``path``: codes, or vectors encoded by ``model``.
-
-    Parameters
-    ----------
-    index, encoder : the database and the fingerprint of its encoder, None if unknown.
 
     Raises
     ------
@@ -98,13 +94,13 @@ def open_queries(path: Path, index: Index, encoder: str | None, *, model: Path |
             raise FileFormatError(f"{path} is no file of codes, or it is damaged; if it holds vectors, give --model.")
         stored = read_codes(path)
         check_codes(stored.codes, index.n_bits, what="queries")
-        _check_same_encoder(stored.encoder, encoder, path)
+        _check_same_encoder(stored.encoder, index.encoder, path)
         return stored.codes
     from hammingway.cli.reading import open_vectors
     from hammingway.hashers import load_hasher
 
     hasher = load_hasher(model)
-    _check_same_encoder(hasher.fingerprint(), encoder, model)
+    _check_same_encoder(hasher.fingerprint(), index.encoder, model)
     X = open_vectors(path, key=key)
     with progress_bar("encoding") as progress:
         return hasher.encode(X, progress=progress)
@@ -127,7 +123,7 @@ def check_asymmetric(wanted: Wanted, model: Path | None, out: Path | None) -> No
         )
 
 
-def open_scores(path: Path, index: Index, encoder: str | None, *, model: Path, key: str | None) -> NDArray[np.float32]:
+def open_scores(path: Path, index: Index, *, model: Path, key: str | None) -> NDArray[np.float32]:
     """Return the scores that ``model`` gives the vectors at ``path``, float32 (n_queries, n_bits).
 
     Raises
@@ -140,7 +136,7 @@ def open_scores(path: Path, index: Index, encoder: str | None, *, model: Path, k
     from hammingway.hashers import load_hasher
 
     hasher = load_hasher(model)
-    _check_same_encoder(hasher.fingerprint(), encoder, model)
+    _check_same_encoder(hasher.fingerprint(), index.encoder, model)
     X = open_vectors(path, key=key)
     with progress_bar("projecting"):
         scores = hasher.project_queries(X)
@@ -182,17 +178,16 @@ def queries_a_part(n: int, n_bits: int, wanted: Wanted) -> int:
     return n_queries
 
 
-def _open_database(path: Path, n_threads: int | None) -> tuple[Index, str | None]:
+def _open_database(path: Path, n_threads: int | None) -> Index:
     kind = read_kind(path)
     if kind in INDEX_KINDS:
-        return INDEX_KINDS[kind].load(path, n_threads=n_threads), None
+        return INDEX_KINDS[kind].load(path, n_threads=n_threads)
     if kind is None:
         raise FileFormatError(
             f"{path} is neither a file of codes nor a saved index, or it is damaged; write it with 'hammingway encode'."
         )
     stored = read_codes(path)
-    index = FlatIndex(stored.codes.n_bits, n_threads=n_threads)
-    return index.add(stored.codes, stored.ids), stored.encoder
+    return FlatIndex(stored.codes.n_bits, n_threads=n_threads).add(stored)
 
 
 def _check_same_encoder(query_encoder: str | None, database_encoder: str | None, source: Path) -> None:

@@ -10,12 +10,14 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hammingway.code_files import StoredCodes, check_encoder
 from hammingway.codes import Codes, check_n_bits
 from hammingway.errors import CodeWidthError, InvalidInputError
 from hammingway.ids import check_code_ids, name_some
 from hammingway.results import Neighbors, Ranges
 
 __all__ = [
+    "AnyCodes",
     "Index",
     "check_codes",
     "check_k",
@@ -24,6 +26,8 @@ __all__ = [
     "check_new_ids",
     "check_radius",
 ]
+
+AnyCodes = Codes | StoredCodes
 
 Find = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 """Gives the slot of each id's code, -1 where there is none."""
@@ -44,6 +48,7 @@ class Index(ABC):
     Attributes
     ----------
     exact : True promises the answer of a linear scan; False says that neighbours may be missed.
+    encoder : fingerprint of the hasher that made the codes; None if unknown.
 
     Notes
     -----
@@ -55,6 +60,21 @@ class Index(ABC):
 
     def __init__(self, n_bits: int) -> None:
         self._n_bits = check_n_bits(n_bits)
+        self._encoder: str | None = None
+
+    @property
+    def encoder(self) -> str | None:
+        """Fingerprint of the hasher that made the codes, ``hasher.fingerprint()``; None if unknown.
+
+        Set it before saving, and whoever loads the index can tell which queries fit. Where
+        :class:`hammingway.code_files.StoredCodes` are added or searched for, their encoder is held against it;
+        plain ``Codes`` are taken on trust.
+        """
+        return self._encoder
+
+    @encoder.setter
+    def encoder(self, fingerprint: str | None) -> None:
+        self._encoder = check_encoder(fingerprint)
 
     @property
     def n_bits(self) -> int:
@@ -115,6 +135,38 @@ class Index(ABC):
         FileNotFoundError : there is no such file.
         FileFormatError : the file is damaged, of another kind or of a newer version.
         """
+
+    def _own_codes(self, given: AnyCodes, *, what: str = "codes") -> Codes:
+        """Return codes of this index's width, and of its encoder where both say which; ``what`` names them.
+
+        Raises
+        ------
+        CodeWidthError, InvalidInputError : they are not.
+        """
+        if not isinstance(given, StoredCodes):
+            check_codes(given, self.n_bits, what=what)
+            return given
+        check_codes(given.codes, self.n_bits, what=what)
+        if given.encoder is not None and self.encoder is not None and given.encoder != self.encoder:
+            raise InvalidInputError(
+                f"{what} are of encoder {given.encoder}; this index holds codes of {self.encoder}. "
+                "Encode them with the hasher that built the index."
+            )
+        return given.codes
+
+    def _to_add(self, given: AnyCodes, ids: ArrayLike | None) -> tuple[Codes, ArrayLike | None, str | None]:
+        """Return codes checked, their ids as given or stored, and the encoder of the index once they are in it.
+
+        Raises
+        ------
+        CodeWidthError, InvalidInputError : they are of another width or encoder.
+        """
+        codes, encoder = self._own_codes(given), self.encoder
+        if not isinstance(given, StoredCodes):
+            return codes, ids, encoder
+        if not len(self) and encoder is None:  # what is in the index may be of any encoder, if anything is
+            encoder = given.encoder
+        return codes, given.ids if ids is None else ids, encoder
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)} codes of {self.n_bits} bits)"

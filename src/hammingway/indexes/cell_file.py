@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hammingway.indexes.cell_store import CellStore
-from hammingway.indexes.flat_file import check_header, check_ids, check_planes, refuse
+from hammingway.indexes.flat_file import check_encoder, check_header, check_ids, check_planes, refuse
 from hammingway.kernels import LANES
 from hammingway.storage import read_arrays, write_arrays
 
@@ -19,8 +19,8 @@ __all__ = ["KIND", "read", "write"]
 KIND = "ivf-index"
 
 
-def write(path: str | os.PathLike[str], cells: CellStore, *, more: Mapping[str, Any]) -> None:
-    """Write a store without dead slots among its full ones; ``more`` joins the header."""
+def write(path: str | os.PathLike[str], cells: CellStore, *, encoder: str | None, more: Mapping[str, Any]) -> None:
+    """Write a store without dead slots among its full ones, and who encoded it; ``more`` joins the header."""
     sizes = cells.sizes()
     blocks = cells.celled(cells.store.live).blocks
     ids = cells.stored.reshape(-1, LANES)[blocks].reshape(-1)
@@ -32,11 +32,11 @@ def write(path: str | os.PathLike[str], cells: CellStore, *, more: Mapping[str, 
         "ids": ids[ids >= 0],
     }
     header = {"n_bits": cells.store.n_bits, "n_codes": cells.store.n_live, "next_id": cells.next_id, "lanes": LANES}
-    write_arrays(path, arrays, kind=KIND, header=header | dict(more))
+    write_arrays(path, arrays, kind=KIND, header=header | {"encoder": encoder} | dict(more))
 
 
-def read(path: str | os.PathLike[str]) -> tuple[CellStore, dict[str, Any]]:
-    """Return what :func:`write` wrote, and the header, of which only its own part is checked.
+def read(path: str | os.PathLike[str]) -> tuple[CellStore, str | None, dict[str, Any]]:
+    """Return the cells, their encoder and the header that :func:`write` wrote; ``more`` is not checked.
 
     Raises
     ------
@@ -52,7 +52,8 @@ def read(path: str | os.PathLike[str]) -> tuple[CellStore, dict[str, Any]]:
         refuse(path, "its codes have no ids")
     centres = _check_centres(arrays, len(sizes), header["n_bits"], path)
     reach = _check_reach(arrays, len(sizes), header["n_bits"], path)
-    return CellStore.from_blocks(centres, planes, sizes, reach, ids, next_id=header["next_id"]), header
+    cells = CellStore.from_blocks(centres, planes, sizes, reach, ids, next_id=header["next_id"])
+    return cells, check_encoder(header, path), header
 
 
 def _check_sizes(arrays: Mapping[str, NDArray[Any]], n_codes: int, path: str | os.PathLike[str]) -> NDArray[np.int64]:

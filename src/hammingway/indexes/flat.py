@@ -14,8 +14,8 @@ from hammingway.errors import InvalidInputError
 from hammingway.ids import check_ids, distinct, is_id
 from hammingway.indexes import flat_file
 from hammingway.indexes.base import (
+    AnyCodes,
     Index,
-    check_codes,
     check_k,
     check_known_ids,
     check_n_threads,
@@ -91,14 +91,15 @@ class FlatIndex(Index):
         """Whether the codes of the index have a bias."""
         return self._biases is not None
 
-    def add(self, codes: Codes, ids: ArrayLike | None = None, *, bias: ArrayLike | None = None) -> Self:
+    def add(self, codes: AnyCodes, ids: ArrayLike | None = None, *, bias: ArrayLike | None = None) -> Self:
         """Add ``codes`` and return the index.
 
         Parameters
         ----------
-        codes : n codes of the index's width.
-        ids : integers (n,) from 0 to 2^63 - 1, distinct and not in the index; without them, the
-            numbers after the largest id that was ever given, from 0.
+        codes : n codes of the index's width. ``StoredCodes`` carry the fingerprint of their encoder: an empty index
+            takes it on as its own, another one is refused. Plain ``Codes`` are taken on trust.
+        ids : integers (n,) from 0 to 2^63 - 1, distinct and not in the index; without them, those of
+            ``StoredCodes``, or the numbers after the largest id that was ever given, from 0.
         bias : real (n,), finite as float32: what :meth:`search_asymmetric` adds to the score of each code, in
             the unit of the scores. All codes of an index have one, or none.
 
@@ -106,11 +107,11 @@ class FlatIndex(Index):
         ------
         CodeWidthError : codes of another width.
         ShapeError : not one id a code, or not one bias.
-        InvalidInputError : an id that is negative, given twice, or in the index already; a bias that is not
-            finite, or given where the codes in the index have none, or left out where they have one.
+        InvalidInputError : codes of another encoder; an id that is negative, given twice, or in the index already;
+            a bias that is not finite, or given where the codes in the index have none, or left out where they have one.
             After any of these, as after Ctrl-C, nothing was added.
         """
-        check_codes(codes, self.n_bits)
+        codes, ids, encoder = self._to_add(codes, ids)
         named = None if ids is None else check_new_ids(ids, len(codes), self._slots)
         given = self._checked_bias(bias, len(codes))
         if len(codes):
@@ -120,14 +121,15 @@ class FlatIndex(Index):
             except BaseException:  # no memory, or Ctrl-C, which is raised once the kernel is done
                 undo()
                 raise
+        self._encoder = encoder
         return self
 
-    def search(self, queries: Codes, k: int, *, where: Where = None) -> Neighbors:
+    def search(self, queries: AnyCodes, k: int, *, where: Where = None) -> Neighbors:
         """Return the ``k`` nearest codes of each query, sorted by (distance, id).
 
         Parameters
         ----------
-        queries : n_queries codes of the index's width.
+        queries : n_queries codes of the index's width; of ``StoredCodes`` the encoder is checked too.
         k : neighbours a query, from 1; where there are fewer, id -1 at distance ``n_bits + 1`` fills up.
         where : which codes may be found: a :class:`hammingway.indexes.Filter`, or what makes one, a bool
             mask by id or an array of ids; all codes if None.
@@ -135,9 +137,9 @@ class FlatIndex(Index):
         Raises
         ------
         CodeWidthError : queries of another width.
-        InvalidInputError : k is not a whole number from 1, or where is no filter.
+        InvalidInputError : queries of another encoder, k is not a whole number from 1, or where is no filter.
         """
-        check_codes(queries, self.n_bits, what="queries")
+        queries = self._own_codes(queries, what="queries")
         k = check_k(k)
         ids = np.full((len(queries), k), -1, np.int64)
         distances = np.full((len(queries), k), self.n_bits + 1, np.int32)
@@ -212,21 +214,21 @@ class FlatIndex(Index):
         biases = self._biases.beside(units, len(planes))
         return top_k_biased(planes, chosen.live, weights, k, biases=biases, ids=keys, n_threads=self.n_threads)
 
-    def search_radius(self, queries: Codes, radius: int, *, where: Where = None) -> Ranges:
+    def search_radius(self, queries: AnyCodes, radius: int, *, where: Where = None) -> Ranges:
         """Return all codes within ``radius`` bits of each query, that distance included, sorted by (distance, id).
 
         Parameters
         ----------
-        queries : n_queries codes of the index's width.
+        queries : n_queries codes of the index's width; of ``StoredCodes`` the encoder is checked too.
         radius : largest distance in bits, from 0; above ``n_bits`` it returns every code.
         where : which codes may be found, as for :meth:`search`.
 
         Raises
         ------
         CodeWidthError : queries of another width.
-        InvalidInputError : radius is not a whole number from 0, or where is no filter.
+        InvalidInputError : queries of another encoder, radius is not a whole number from 0, or where is no filter.
         """
-        check_codes(queries, self.n_bits, what="queries")
+        queries = self._own_codes(queries, what="queries")
         radius = min(check_radius(radius), self.n_bits)
         chosen = self._selected(where)
         if not chosen.n or not len(queries):
@@ -265,12 +267,7 @@ class FlatIndex(Index):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the index to ``path``, whole or not at all; removed codes are left out."""
-        slots = self._store.live_slots()
-        if len(slots) == self._store.n_slots:
-            store, id_map = self._store, self._id_map
-        else:
-            store, id_map = self._store.compacted(slots), self._id_map.compacted(slots)
-        flat_file.write(path, store, id_map, bias=self._bias_of(slots))
+        flat_file.write(path, self._parts(), kind=flat_file.KIND, more={})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> Self:
@@ -281,11 +278,23 @@ class FlatIndex(Index):
         FileNotFoundError : there is no such file.
         FileFormatError : the file is damaged, of another kind or of a newer version.
         """
-        store, id_map, bias = flat_file.read(path)
-        index = cls(store.n_bits, n_threads=n_threads)
-        index._store, index._id_map = store, id_map
-        index._biases = None if bias is None else BiasStore.of_all(bias)
+        parts, _ = flat_file.read(path, kind=flat_file.KIND)
+        index = cls(parts.store.n_bits, n_threads=n_threads)
+        index._take(parts)
         return index
+
+    def _parts(self) -> flat_file.Parts:
+        """Return what a file of the index holds: its codes without those removed."""
+        slots = self._store.live_slots()
+        store, id_map = self._store, self._id_map
+        if len(slots) < store.n_slots:
+            store, id_map = store.compacted(slots), id_map.compacted(slots)
+        return flat_file.Parts(store, id_map, self._bias_of(slots), self.encoder)
+
+    def _take(self, parts: flat_file.Parts) -> None:
+        """Become the index that a file holds."""
+        self._store, self._id_map, self._encoder = parts.store, parts.id_map, parts.encoder
+        self._biases = None if parts.bias is None else BiasStore.of_all(parts.bias)
 
     def _undo(self) -> Callable[[], None]:
         """Return what puts the index back to how it is now, however far an append came."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -18,56 +19,66 @@ from hammingway.kernels import LANES
 from hammingway.kernels.live_planes import all_live
 from hammingway.storage import read_arrays, write_arrays
 
-__all__ = ["KIND", "check_header", "check_ids", "check_planes", "read", "read_with_header", "refuse", "write"]
+__all__ = ["KIND", "Parts", "check_encoder", "check_header", "check_ids", "check_planes", "read", "refuse", "write"]
 
 KIND = "flat-index"
 
 
-def write(
-    path: str | os.PathLike[str],
-    store: PlaneStore,
-    id_map: IdMap,
-    *,
-    kind: str = KIND,
-    more: Mapping[str, Any] | None = None,
-    bias: NDArray[np.float32] | None = None,
-) -> None:
-    """Write a store without dead slots, its ids unless they count up from 0, biases; ``more`` joins the header."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Parts:
+    """What the file of a FlatIndex, or of an index built on one, holds.
+
+    Parameters
+    ----------
+    store : the codes, without dead slots.
+    id_map : their ids.
+    bias : float32 (n_codes,), or None where they have none.
+    encoder : fingerprint of the hasher that made them; None if unknown.
+    """
+
+    store: PlaneStore
+    id_map: IdMap
+    bias: NDArray[np.float32] | None
+    encoder: str | None
+
+
+def write(path: str | os.PathLike[str], parts: Parts, *, kind: str, more: Mapping[str, Any]) -> None:
+    """Write ``parts``, the ids unless they count up from 0; ``more`` joins the header."""
+    store, id_map = parts.store, parts.id_map
     arrays: dict[str, NDArray[Any]] = {"planes": store.planes}
     if id_map.stored is not None:
         arrays["ids"] = id_map.stored
-    if bias is not None:
-        arrays["bias"] = bias
+    if parts.bias is not None:
+        arrays["bias"] = parts.bias
     header = {"n_bits": store.n_bits, "n_codes": store.n_slots, "next_id": id_map.next_id, "lanes": LANES}
-    write_arrays(path, arrays, kind=kind, header=header | dict(more or {}))
+    write_arrays(path, arrays, kind=kind, header=header | {"encoder": parts.encoder} | dict(more))
 
 
-def read(path: str | os.PathLike[str]) -> tuple[PlaneStore, IdMap, NDArray[np.float32] | None]:
-    """Return what :func:`write` wrote, every number of the header held against the arrays.
+def read(path: str | os.PathLike[str], *, kind: str) -> tuple[Parts, dict[str, Any]]:
+    """Return what :func:`write` wrote as ``kind``, every number of the header held against the arrays.
+
+    The header comes too; of what joined it as ``more`` nothing is checked.
 
     Raises
     ------
     FileNotFoundError : there is no such file.
     FileFormatError : not such a file, or its parts contradict each other.
     """
-    return read_with_header(path, kind=KIND)[:3]
-
-
-def read_with_header(
-    path: str | os.PathLike[str], *, kind: str
-) -> tuple[PlaneStore, IdMap, NDArray[np.float32] | None, dict[str, Any]]:
-    """Return what :func:`write` wrote as ``kind``, and the header, of which only its own part is checked.
-
-    Raises
-    ------
-    FileNotFoundError, FileFormatError : as for :func:`read`.
-    """
     arrays, header = read_arrays(path, kind=kind)
     n_codes = check_header(header, path)
     planes = check_planes(arrays, -(-n_codes // LANES), header, path)
     ids, bias = check_ids(arrays, header, path), _check_bias(arrays, header, path)
     store = PlaneStore.from_arrays(planes, all_live(n_codes), n_codes)
-    return store, IdMap(n_codes, ids=ids, next_id=header["next_id"]), bias, header
+    id_map = IdMap(n_codes, ids=ids, next_id=header["next_id"])
+    return Parts(store, id_map, bias, check_encoder(header, path)), header
+
+
+def check_encoder(header: Mapping[str, Any], path: str | os.PathLike[str]) -> str | None:
+    """Return the fingerprint of the encoder; None where the file names none, as files did before they kept it."""
+    encoder = header.get("encoder")
+    if not isinstance(encoder, str | None):
+        refuse(path, f"its encoder must be a fingerprint; it is {encoder!r}")
+    return encoder
 
 
 def _check_bias(

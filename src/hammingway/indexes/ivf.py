@@ -13,6 +13,7 @@ from hammingway.errors import FileFormatError, InvalidInputError
 from hammingway.ids import check_ids, distinct, is_id
 from hammingway.indexes import cell_file
 from hammingway.indexes.base import (
+    AnyCodes,
     Index,
     check_codes,
     check_k,
@@ -166,23 +167,21 @@ class IVFIndex(Index):
         self._cells, self._outgrown_at = cells, None
         return self
 
-    def add(self, codes: Codes, ids: ArrayLike | None = None) -> Self:
+    def add(self, codes: AnyCodes, ids: ArrayLike | None = None) -> Self:
         """Add ``codes`` and return the index.
 
         Parameters
         ----------
-        codes : n codes of the index's width.
-        ids : integers (n,) from 0 to 2^63 - 1, distinct and not in the index; without them, the
-            numbers after the largest id that was ever given, from 0.
+        codes, ids : as for :meth:`FlatIndex.add`.
 
         Raises
         ------
         CodeWidthError : codes of another width.
         ShapeError : not one id a code.
-        InvalidInputError : an id that is negative, given twice, or in the index already.
+        InvalidInputError : codes of another encoder; an id that is negative, given twice, or in the index already.
             After any of these, as after Ctrl-C, nothing was added.
         """
-        check_codes(codes, self.n_bits)
+        codes, ids, encoder = self._to_add(codes, ids)
         named = self._new_ids(len(codes)) if ids is None else check_new_ids(ids, len(codes), self._find)
         if not len(codes):
             return self
@@ -190,15 +189,17 @@ class IVFIndex(Index):
         if cells is None or (outgrown_at is not None and n >= outgrown_at):
             cells, outgrown_at = self._trained(codes, with_own=True), self._next_training(n)
         cells.append(codes.packed, named, n_threads=self.n_threads)
-        self._cells, self._outgrown_at = cells, outgrown_at
+        self._cells, self._outgrown_at, self._encoder = cells, outgrown_at, encoder
         return self
 
-    def search(self, queries: Codes, k: int, *, n_probe: int | None = None, where: Where = None) -> CertifiedNeighbors:
+    def search(
+        self, queries: AnyCodes, k: int, *, n_probe: int | None = None, where: Where = None
+    ) -> CertifiedNeighbors:
         """Return the ``k`` nearest codes of each query among its cells, sorted by (distance, id), and what was done.
 
         Parameters
         ----------
-        queries : n_queries codes of the index's width.
+        queries : n_queries codes of the index's width, as for :meth:`FlatIndex.search`.
         k : neighbours a query, from 1; where fewer were found, id -1 at distance ``n_bits + 1`` fills up.
         n_probe : cells to scan for this search, from 1; the index's own if None.
         where : which codes may be found, as for :meth:`FlatIndex.search`; cells without any are not scanned.
@@ -208,7 +209,7 @@ class IVFIndex(Index):
         CodeWidthError : queries of another width.
         InvalidInputError : k or n_probe is not a whole number from 1, or where is no filter.
         """
-        check_codes(queries, self.n_bits, what="queries")
+        queries = self._own_codes(queries, what="queries")
         k, n_probe = check_k(k), self._checked_n_probe(n_probe)
         ids = np.full((len(queries), k), -1, np.int64)
         distances = np.full((len(queries), k), self.n_bits + 1, np.int32)
@@ -225,13 +226,13 @@ class IVFIndex(Index):
         return CertifiedNeighbors(ids, distances, visits.certificate(distances[:, n_found - 1]))
 
     def search_radius(
-        self, queries: Codes, radius: int, *, n_probe: int | None = None, where: Where = None
+        self, queries: AnyCodes, radius: int, *, n_probe: int | None = None, where: Where = None
     ) -> CertifiedRanges:
         """Return the codes within ``radius`` bits in each query's cells, sorted by (distance, id), and what was done.
 
         Parameters
         ----------
-        queries : n_queries codes of the index's width.
+        queries : n_queries codes of the index's width, as for :meth:`FlatIndex.search`.
         radius : largest distance in bits, from 0.
         n_probe, where : as for :meth:`search`.
 
@@ -239,7 +240,7 @@ class IVFIndex(Index):
         ------
         CodeWidthError, InvalidInputError : as for :meth:`search`, or radius is not a whole number from 0.
         """
-        check_codes(queries, self.n_bits, what="queries")
+        queries = self._own_codes(queries, what="queries")
         radius, n_probe = min(check_radius(radius), self.n_bits), self._checked_n_probe(n_probe)
         chosen = self._selected(where)
         if self._cells is None or not chosen.n or not len(queries):
@@ -335,7 +336,7 @@ class IVFIndex(Index):
             "n_probe": self.n_probe,
             "random_state": self.random_state,
         }
-        cell_file.write(path, cells, more=options)
+        cell_file.write(path, cells, encoder=self.encoder, more=options)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> Self:
@@ -346,7 +347,7 @@ class IVFIndex(Index):
         FileNotFoundError : there is no such file.
         FileFormatError : the file is damaged, of another kind or of a newer version.
         """
-        cells, header = cell_file.read(path)
+        cells, encoder, header = cell_file.read(path)
         try:
             options = {name: header[name] for name in ("n_cells", "n_probe", "random_state")}
             index = cls(cells.store.n_bits, n_threads=n_threads, **options)
@@ -357,7 +358,7 @@ class IVFIndex(Index):
             raise FileFormatError(f"{path} is not a sound index file: {error}. Write it again.") from error
         if type(trained) is not bool or (cells.store.n_live and not trained):
             raise FileFormatError(f"{path} is not a sound index file: codes without training. Write it again.")
-        index._cells = cells if trained else None
+        index._cells, index._encoder = cells if trained else None, encoder
         return index
 
     def _find(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from hammingway.errors import FileFormatError
-from hammingway.indexes import cell_file, flat_file, table
+from hammingway.indexes import cell_file, flat_file, multi, table
 from hammingway.indexes.flat import FlatIndex
 from hammingway.indexes.ivf import IVFIndex
+from hammingway.indexes.multi import MultiIndex
 from hammingway.indexes.table import TableIndex
 from hammingway.storage import read_kind
 
@@ -15,10 +16,11 @@ __all__ = ["INDEX_KINDS", "load_index"]
 
 INDEX_KINDS: dict[str, type[FlatIndex | TableIndex | IVFIndex]] = {
     flat_file.KIND: FlatIndex,
+    multi.KIND: MultiIndex,
     table.KIND: TableIndex,
     cell_file.KIND: IVFIndex,
 }
-"""What each kind of file was saved by; a MultiIndex saves as a FlatIndex does, and loads its files itself."""
+"""What each kind of file was saved by."""
 
 
 def load_index(path: str | os.PathLike[str], *, n_threads: int | None = None) -> FlatIndex | TableIndex | IVFIndex:

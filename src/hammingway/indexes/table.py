@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from hammingway.codes import Codes
 from hammingway.errors import FileFormatError, InvalidInputError, ShapeError
 from hammingway.indexes import flat_file
-from hammingway.indexes.base import check_codes, check_k, check_radius
-from hammingway.indexes.bias_store import BiasStore
+from hammingway.indexes.base import AnyCodes, check_k, check_radius
 from hammingway.indexes.certified import Certificate, CertifiedNeighbors, CertifiedRanges
 from hammingway.indexes.filters import Selected, Where
 from hammingway.indexes.flat import FlatIndex
@@ -102,7 +101,7 @@ class TableIndex(FlatIndex):
         """Bytes the index holds in memory: planes, rows, tables and ids."""
         return super().size_bytes + self._rows.size_bytes + sum(table.size_bytes for table in self._tables)
 
-    def add(self, codes: Codes, ids: ArrayLike | None = None, *, bias: ArrayLike | None = None) -> Self:
+    def add(self, codes: AnyCodes, ids: ArrayLike | None = None, *, bias: ArrayLike | None = None) -> Self:
         """Add ``codes`` and return the index; see :meth:`FlatIndex.add`.
 
         Raises
@@ -110,19 +109,18 @@ class TableIndex(FlatIndex):
         CodeWidthError, ShapeError : as for a FlatIndex.
         InvalidInputError : as for a FlatIndex, or more than 2^32 - 1 codes; nothing was added.
         """
-        check_codes(codes, self.n_bits)
-        if self._rows.n_slots + len(codes) > MAX_SLOTS:
+        if self._rows.n_slots + len(self._own_codes(codes)) > MAX_SLOTS:
             raise InvalidInputError(f"a TableIndex holds up to {MAX_SLOTS} codes; use a FlatIndex for more.")
         return super().add(codes, ids, bias=bias)
 
     def search(
-        self, queries: Codes, k: int, *, scores: ArrayLike | None = None, where: Where = None
+        self, queries: AnyCodes, k: int, *, scores: ArrayLike | None = None, where: Where = None
     ) -> CertifiedNeighbors:
         """Return the ``k`` nearest codes found for each query, sorted by (distance, id), and what was done.
 
         Parameters
         ----------
-        queries : n_queries codes of the index's width.
+        queries : n_queries codes of the index's width, as for :meth:`FlatIndex.search`.
         k : neighbours a query, from 1; where fewer were found, id -1 at distance ``n_bits + 1`` fills up.
         scores : real (n_queries, n_bits), ``hasher.project`` of the same vectors; keys are then probed in
             increasing order of the summed magnitude of the flipped bits' scores. None: fewest flips first.
@@ -134,7 +132,7 @@ class TableIndex(FlatIndex):
         InvalidInputError : k is not a whole number from 1, scores that are not finite or of other codes, or
             where is no filter.
         """
-        check_codes(queries, self.n_bits, what="queries")
+        queries = self._own_codes(queries, what="queries")
         k = check_k(k)
         weights = self._weights(scores, queries)
         chosen = self._selected(where)
@@ -157,13 +155,13 @@ class TableIndex(FlatIndex):
         return CertifiedNeighbors(ids, distances, certificate)
 
     def search_radius(
-        self, queries: Codes, radius: int, *, scores: ArrayLike | None = None, where: Where = None
+        self, queries: AnyCodes, radius: int, *, scores: ArrayLike | None = None, where: Where = None
     ) -> CertifiedRanges:
         """Return the codes found within ``radius`` bits of each query, sorted by (distance, id), and what was done.
 
         Parameters
         ----------
-        queries : n_queries codes of the index's width.
+        queries : n_queries codes of the index's width, as for :meth:`FlatIndex.search`.
         radius : largest distance in bits, from 0.
         scores, where : as for :meth:`search`.
 
@@ -171,31 +169,26 @@ class TableIndex(FlatIndex):
         ------
         CodeWidthError, ShapeError, InvalidInputError : as for :meth:`search`.
         """
-        check_codes(queries, self.n_bits, what="queries")
+        queries = self._own_codes(queries, what="queries")
         radius = min(check_radius(radius), self.n_bits)
         weights = self._weights(scores, queries)
         return self._within(queries, radius, self._selected(where), weights=weights, limits=self._limits())
 
-    def lookup(self, queries: Codes) -> CertifiedRanges:
+    def lookup(self, queries: AnyCodes) -> CertifiedRanges:
         """Return all codes that share each query's key, sorted by (distance, id): one bucket, whatever it holds.
 
         Raises
         ------
         CodeWidthError : queries of another width.
         """
-        check_codes(queries, self.n_bits, what="queries")
+        queries = self._own_codes(queries, what="queries")
         everything = self._selected(None)
         return self._within(queries, self.n_bits, everything, weights=None, limits=(0, 1, _NO_LIMIT))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the index to ``path``, whole or not at all; the table itself is built anew on loading."""
-        slots = self._store.live_slots()
-        all_live = len(slots) == self._store.n_slots
-        store = self._store if all_live else self._store.compacted(slots)
-        id_map = self._id_map if all_live else self._id_map.compacted(slots)
         options = {name: getattr(self, name) for name in ("max_flips", "max_probes", "max_candidates")}
-        more = {"bits": self._bits.tolist(), **options}
-        flat_file.write(path, store, id_map, kind=KIND, more=more, bias=self._bias_of(slots))
+        flat_file.write(path, self._parts(), kind=KIND, more={"bits": self._bits.tolist(), **options})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, n_threads: int | None = None) -> Self:
@@ -206,16 +199,18 @@ class TableIndex(FlatIndex):
         FileNotFoundError : there is no such file.
         FileFormatError : the file is damaged, of another kind or of a newer version.
         """
-        store, id_map, bias, header = flat_file.read_with_header(path, kind=KIND)
+        parts, header = flat_file.read(path, kind=KIND)
         try:
             options = {name: header[name] for name in ("max_flips", "max_probes", "max_candidates")}
-            index = cls(store.n_bits, bits=header["bits"] or [], n_threads=n_threads, **options)
+            index = cls(parts.store.n_bits, bits=header["bits"] or [], n_threads=n_threads, **options)
         except (KeyError, InvalidInputError) as error:
             raise FileFormatError(f"{path} is not a sound index file: {error}. Write it again.") from error
-        index._store, index._id_map = store, id_map
-        index._biases = None if bias is None else BiasStore.of_all(bias)
-        index._rows.copy_from(store)
+        index._take(parts)
         return index
+
+    def _take(self, parts: flat_file.Parts) -> None:
+        super()._take(parts)
+        self._rows.copy_from(parts.store)
 
     def _within(
         self,

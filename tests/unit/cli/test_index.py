@@ -12,7 +12,9 @@ from hammingway.code_files import read_codes
 from hammingway.indexes import IVFIndex, MultiIndex, TableIndex, load_index
 
 
-@pytest.mark.parametrize(("kind", "made"), [("flat", FlatIndex), ("ivf", IVFIndex), ("table", TableIndex)])
+@pytest.mark.parametrize(
+    ("kind", "made"), [("flat", FlatIndex), ("ivf", IVFIndex), ("multi", MultiIndex), ("table", TableIndex)]
+)
 def test_index_of_each_kind_answers_as_the_librarys(kind, made, run, files, tmp_path):
     result = run("index", files / "numbered.codes", "--kind", kind, "--out", tmp_path / "i")
     assert result.stdout == f"{tmp_path / 'i'}: {kind} index of 300 codes of 13 bits.\n"
@@ -35,13 +37,37 @@ def test_options_are_kept_in_the_file(run, files, tmp_path):
     index = load_index(tmp_path / "t")
     assert index.max_probes == 5
     assert list(index.bits) == [4, 1, 2]
+    assert (
+        run("index", files / "itq.codes", "--kind", "multi", "--set", "n_tables=2", "--out", tmp_path / "m").exit_code
+        == 0
+    )
+    assert load_index(tmp_path / "m").n_tables == 2
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf", "multi", "table"])
+@pytest.mark.parametrize("source", [["itq.codes"], ["vectors.npy", "--model", "itq.model"]])
+def test_the_index_remembers_the_encoder(kind, source, run, files, tmp_path, monkeypatch):
+    monkeypatch.chdir(files)
+    result = run("index", *source, "--kind", kind, "--out", tmp_path / "i", "--json")
+    fingerprint = load_hasher(files / "itq.model").fingerprint()
+    assert json.loads(result.stdout)["encoder"] == fingerprint
+    assert load_index(tmp_path / "i").encoder == fingerprint
+
+
+def test_codes_of_an_unknown_encoder_give_an_index_that_names_none(run, files, tmp_path):
+    assert (
+        json.loads(run("index", files / "unsigned.codes", "--out", tmp_path / "i", "--json").stdout)["encoder"] is None
+    )
+    assert load_index(tmp_path / "i").encoder is None
 
 
 def test_vectors_are_encoded_by_the_model(run, files, vectors, tmp_path):
     arguments = "--model", files / "itq.model", "--out", tmp_path / "i", "--json"
     result = run("index", files / "vectors.npy", *arguments)
-    assert json.loads(result.stdout) == {"kind": "flat", "n": 300, "n_bits": 13, "out": str(tmp_path / "i")}
-    codes = load_hasher(files / "itq.model").encode(vectors)
+    hasher = load_hasher(files / "itq.model")
+    facts = {"kind": "flat", "n": 300, "n_bits": 13, "encoder": hasher.fingerprint(), "out": str(tmp_path / "i")}
+    assert json.loads(result.stdout) == facts
+    codes = hasher.encode(vectors)
     np.testing.assert_array_equal(FlatIndex.load(tmp_path / "i").reconstruct(np.arange(300)).packed, codes.packed)
 
 
@@ -68,7 +94,8 @@ def test_flat_index_serves_an_index_of_tables(run, files, tmp_path):
         (["itq.codes", "--kind", "table", "--set", "bits=abc"], ["bits"]),
         (["itq.codes", "--set", "n_probe=4"], ["'flat' has no options", "'n_probe'"]),
         (["itq.codes", "--kind", "ivf", "--set", "n_probe=x"], ["n_probe must be a whole number", "'x'"]),
-        (["itq.codes", "--kind", "multi"], ["'multi' is not one of"]),
+        (["itq.codes", "--kind", "tables"], ["'tables' is not one of"]),
+        (["itq.codes", "--kind", "multi", "--set", "n_tables=14"], ["13-bit codes have at most 13 substrings"]),
         (["itq.codes", "--key", "a"], ["--key", "--model"]),
         (["vectors.npy"], ["no file of codes", "--model"]),
         (["truncated.codes"], ["truncated.codes"]),

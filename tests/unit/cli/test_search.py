@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from hammingway import FlatIndex, IVFIndex, MultiIndex, RandomHyperplanes, TableIndex, load_hasher
+from hammingway import ITQ, FlatIndex, IVFIndex, MultiIndex, RandomHyperplanes, TableIndex, load_hasher
 from hammingway.code_files import read_codes
 from hammingway.datasets.formats import read_neighbors, read_vectors
 
@@ -145,6 +145,20 @@ def test_model_of_another_hasher_is_refused(run, refused, files, tmp_path):
     run("fit", files / "vectors.npy", "--hasher", "itq", "--bits", 13, "--seed", 1, "--out", tmp_path / "m")
     sentence = refused("search", files / "itq.codes", files / "queries.npy", "--model", tmp_path / "m")
     assert "encode both with one fitted hasher" in sentence
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf", "multi", "table"])
+def test_model_or_codes_of_another_hasher_than_a_saved_indexs_are_refused(kind, run, refused, files, vectors, tmp_path):
+    ITQ(13, random_state=1).fit(vectors).save(tmp_path / "other.model")
+    assert run("index", files / "itq.codes", "--kind", kind, "--out", tmp_path / "i").exit_code == 0
+    other, index = load_hasher(tmp_path / "other.model"), tmp_path / "i"
+    for options in ([], ["--asymmetric"]):
+        sentence = refused("search", index, files / "queries.npy", "--model", tmp_path / "other.model", *options)
+        assert f"encodes as {other.fingerprint()}, the database was encoded as" in sentence
+        assert load_hasher(files / "itq.model").fingerprint() in sentence
+    assert "encode both with one fitted hasher" in refused("search", index, files / "other.codes")
+    result = run("search", index, files / "queries.npy", "--model", files / "itq.model")
+    assert (result.exit_code, result.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
