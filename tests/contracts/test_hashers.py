@@ -46,6 +46,12 @@ def test_hasher_keeps_the_contract_around_a_word(name, n_bits):
     check_hasher(hasher(name, n_bits), sample(n_features=70))
 
 
+@pytest.mark.parametrize("metric", ["euclidean", "inner-product"])
+@pytest.mark.parametrize("name", ["itq", "lsh", "pcah", "pcar", "sign"])
+def test_hasher_with_a_norm_correction_keeps_the_contract(name, metric):
+    check_hasher(registry.load("hashers", name)(9, random_state=0, norm_correction=metric), sample())
+
+
 # scikit-learn's data sets have as few as two features, and hashers on principal directions no more bits than features.
 @parametrize_with_checks(
     [hasher(name, n_bits) for name in CLASSIC for n_bits in (1, 2)]

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hammingway.codes import Codes, check_n_bits
 from hammingway.errors import InvalidInputError, ShapeError
+from hammingway.hashers.norm_correction import Basis, NormMetric, check_norm_metric, learn_norm_correction
 from hammingway.hashers.rows import TrainingRows, Work, check_matrix, float_rows
 from hammingway.hashers.saving import fingerprint, save_hasher
 from hammingway.hashers.threads import for_each
@@ -27,6 +28,8 @@ __all__ = ["DEFAULT_TRAINING_ROWS", "Hasher", "LearnedArray"]
 DEFAULT_TRAINING_ROWS = 100_000
 _BLOCK_BYTES = 2**20  # of float64 rows: about a processor core's second-level cache
 _BLOCKS_A_CHUNK = 64  # between two calls of progress
+_LARGEST_BIAS = float(np.finfo(np.float32).max)
+_NORM_CORRECTION: Mapping[str, LearnedArray] = {"norm_correction_": (np.float64, (3,))}
 
 LearnedArray = tuple[type[np.generic], tuple[str | int, ...]]
 """A learned array's dtype and its dimensions: sizes, or names, of which 'n_features' and 'n_bits' are the hasher's."""
@@ -60,8 +63,10 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
     registry_name: ClassVar[str]
     learned_arrays: ClassVar[Mapping[str, LearnedArray]] = {}
 
+    norm_correction: NormMetric | None = None  # of a hasher that takes no such argument
     n_features_in_: int
     n_bits_: int
+    norm_correction_: NDArray[np.float64]
 
     def __init__(
         self,
@@ -97,6 +102,9 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         rows = TrainingRows(matrix, self._sample(len(matrix), rng), Work(progress))
         self._fit(rows, y, rng)
         self._prepare()
+        if self.norm_correction is not None:
+            basis = Basis(self.norm_correction, self._origin())
+            self.norm_correction_ = learn_norm_correction(rows, self._project, basis, rng)
         return self
 
     def project(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -109,6 +117,42 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         They are those of :meth:`project`, unless the hasher has learnt another map for queries.
         """
         return self.project(X)
+
+    @property
+    def has_bias(self) -> bool:
+        """Whether :meth:`code_bias` gives a bias: ``norm_correction`` was asked for, and helped."""
+        check_is_fitted(self)
+        return self.norm_correction is not None and bool(self.norm_correction_[0] > 0)
+
+    def code_bias(self, X: ArrayLike) -> NDArray[np.float32] | None:
+        """Return what to add to the scores of the codes of X, float32 (n,), or None where there is nothing to add.
+
+        Hand it to ``index.add(hasher.encode(X), bias=hasher.code_bias(X))``; None leaves the codes without. With
+        ``norm_correction`` it is λ (t - t̄) / u, in the unit of :meth:`project`, where
+
+            t = -|x - o|² / 2 for 'euclidean',  t = |x|² / 2 for 'inner-product',
+
+        o is what the hasher subtracts from a vector, t̄ and u the mean of t and the unit on the training rows (u =
+        mean |x - o|² / mean Σ|score|, which makes an inner product of a score), and λ >= 0 was chosen by
+        :meth:`fit`. A hasher without ``norm_correction``, and one whose λ is 0, gives None. A bias stays within the
+        range of float32.
+        """
+        matrix = self._check_new(X)
+        if not self.has_bias or self.norm_correction is None:
+            return None
+        basis = Basis(self.norm_correction, self._origin())
+        amount, unit, mean = self.norm_correction_
+        bias = np.empty(len(matrix), dtype=np.float32)
+
+        def keep(rows: slice, block: NDArray[np.float32]) -> None:
+            bias[rows] = block
+
+        def measure(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+            exact: NDArray[np.float64] = amount * (basis.term(rows) - mean) / unit
+            return np.clip(exact, -_LARGEST_BIAS, _LARGEST_BIAS)
+
+        self._each_block(matrix, keep, measure)
+        return bias
 
     def encode(self, X: ArrayLike, *, progress: Progress | None = None) -> Codes:
         """Return the codes of X, numeric (n, n_features); ``progress`` is told the rows done."""
@@ -178,11 +222,11 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         ------
         HammingwayError : the description is of no hasher that there is.
         """
-        return self.learned_arrays
+        return self.learned_arrays if self.norm_correction is None else {**self.learned_arrays, **_NORM_CORRECTION}
 
     def _learned(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that a file holds, by name."""
-        return {name: getattr(self, name) for name in self.learned_arrays}
+        return {name: getattr(self, name) for name in Hasher._layout(self, {})}
 
     def _set_learned(self, arrays: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) -> None:
         """Take the arrays that a file held; they are of the right shapes and finite."""
@@ -191,12 +235,23 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
 
     def _check_learned(self) -> None:
         """Raise InvalidInputError where loaded arrays of the right shape still make no sense."""
+        if self.norm_correction is not None and (self.norm_correction_[0] < 0 or self.norm_correction_[1] <= 0):
+            raise InvalidInputError("norm_correction_ has a negative amount, or a unit that is not positive.")
+
+    def _origin(self) -> NDArray[np.float64]:
+        """Return what ``_project`` subtracts from a row, float64 (n_features,)."""
+        return np.zeros(self.n_features_in_)
 
     def _check_parameters(self) -> None:
         """Raise InvalidInputError for a constructor argument out of its range."""
-        check_n_bits(self.n_bits)
+        self._check_width()
+        check_norm_metric(self.norm_correction)
         if self.max_training_rows is not None:
             check_whole_number("max_training_rows", self.max_training_rows)
+
+    def _check_width(self) -> None:
+        """Raise InvalidInputError for an ``n_bits`` that no hasher of this kind can have."""
+        check_n_bits(self.n_bits)
 
     def _resolve_n_bits(self, n_features: int) -> int:
         """Return the bits a code for data of this width, or raise where there can be none."""

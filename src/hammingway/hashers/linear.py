@@ -9,14 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hammingway.errors import InvalidInputError
-from hammingway.hashers.base import Hasher, LearnedArray
+from hammingway.hashers.base import DEFAULT_TRAINING_ROWS, Hasher, LearnedArray
 from hammingway.hashers.fixed_point import FixedPointProduct
+from hammingway.hashers.norm_correction import NormMetric
 
 __all__ = ["LinearHasher", "check_enough_features"]
 
 
 class LinearHasher(Hasher):
     """Base of the linear hashers: score = (x - mean) · weights.
+
+    Parameters
+    ----------
+    n_bits, random_state, max_training_rows : as for :class:`Hasher`.
+    norm_correction : the metric of which :meth:`code_bias` takes care, or None.
 
     Attributes
     ----------
@@ -30,6 +36,20 @@ class LinearHasher(Hasher):
     }
     mean_: NDArray[np.float64]
     weights_: NDArray[np.float32]
+
+    def __init__(
+        self,
+        n_bits: int = 64,
+        *,
+        random_state: int | np.random.RandomState | None = None,
+        max_training_rows: int | None = DEFAULT_TRAINING_ROWS,
+        norm_correction: NormMetric | None = None,
+    ) -> None:
+        super().__init__(n_bits, random_state=random_state, max_training_rows=max_training_rows)
+        self.norm_correction = norm_correction
+
+    def _origin(self) -> NDArray[np.float64]:
+        return self.mean_
 
     def _prepare(self) -> None:
         self._product = FixedPointProduct(self.weights_, self.mean_)

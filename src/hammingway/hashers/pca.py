@@ -21,12 +21,15 @@ class PCAHash(LinearHasher):
     n_bits : bits a code, at most the number of features.
     random_state : int, RandomState or None; draws the training sample, nothing else.
     max_training_rows : rows to learn from; None streams over all of them.
+    norm_correction : 'euclidean' or 'inner-product' to learn how much of a vector's norm :meth:`code_bias` adds to
+        the scores of its code, for neighbours nearest by that; a few seconds more. None for no bias.
 
     Attributes
     ----------
     mean_ : float64 (n_features,), the training mean.
     weights_ : float32 (n_features, n_bits), principal directions by falling variance. Where the training rows
         span fewer than ``n_bits`` dimensions the remaining columns are zero and their bits never set.
+    norm_correction_ : float64 (3,), amount, unit and mean of the bias; only with ``norm_correction``.
 
     References
     ----------
@@ -69,11 +72,14 @@ class RotatedPCAHash(PCAHash):
     n_bits : bits a code, at most the number of features.
     random_state : int, RandomState or None; draws the training sample and the rotation.
     max_training_rows : rows to learn from; None streams over all of them.
+    norm_correction : 'euclidean' or 'inner-product' to learn how much of a vector's norm :meth:`code_bias` adds to
+        the scores of its code, for neighbours nearest by that; a few seconds more. None for no bias.
 
     Attributes
     ----------
     mean_ : float64 (n_features,), the training mean.
     weights_ : float32 (n_features, n_bits), orthonormal columns where the training rows span ``n_bits`` dimensions.
+    norm_correction_ : float64 (3,), amount, unit and mean of the bias; only with ``norm_correction``.
 
     References
     ----------

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["fingerprint", "load_hasher", "save_hasher"]
 
 _KIND = "hasher"
+# Parameters that older versions did not know: left out where they are None, so that fingerprints stay what they were.
+_LEFT_OUT = {"norm_correction"}
 
 
 def save_hasher(hasher: Hasher, path: str | os.PathLike[str]) -> None:
@@ -87,9 +89,10 @@ def fingerprint(hasher: Hasher) -> str:
 def _header(hasher: Hasher) -> dict[str, Any]:
     names = getattr(hasher, "feature_names_in_", None)
     description = hasher._description()
+    parameters = {name: _plain(name, value) for name, value in hasher.get_params(deep=False).items()}
     return {
         "hasher": type(hasher).registry_name,
-        "parameters": {name: _plain(name, value) for name, value in hasher.get_params(deep=False).items()},
+        "parameters": {name: value for name, value in parameters.items() if value is not None or name not in _LEFT_OUT},
         "n_features": int(hasher.n_features_in_),
         "n_bits": int(hasher.n_bits_),
         "feature_names": None if names is None else [str(name) for name in names],

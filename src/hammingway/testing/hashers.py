@@ -130,6 +130,25 @@ def check_query_scores(hasher: Hasher, data: Sample) -> None:
     _same(loaded.project_queries(data.X), scores, "scores of queries changed on the way through the file")
 
 
+def check_bias(hasher: Hasher, data: Sample) -> None:
+    """A bias is None, or finite float32 (n,) that depends on its row alone and survives save and load."""
+    hasher.fit(data.X, data.y)
+    bias = hasher.code_bias(data.X)
+    _require(hasher.has_bias == (bias is not None), "has_bias does not tell whether code_bias gives one")
+    if bias is None:
+        return
+    _require(bias.dtype == np.float32 and bias.shape == (len(data.X),), f"biases are {bias.dtype} {bias.shape}")
+    _require(bool(np.isfinite(bias).all()), "biases are not all finite")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "hasher.safetensors")
+        hasher.save(path)
+        loaded = load_hasher(path)
+    for size in (1, 7, len(data.X)):
+        cut = [loaded.code_bias(data.X[start : start + size]) for start in range(0, len(data.X), size)]
+        found = np.concatenate([part for part in cut if part is not None])
+        _same(found, bias, f"biases of a loaded hasher differ when rows come {size} at a time")
+
+
 def check_memory_layout_does_not_matter(hasher: Hasher, data: Sample) -> None:
     """C, Fortran, strided, reversed, read-only, memory-mapped, wider floats: the same scores, also after a fit."""
     scores = clone(hasher).fit(data.X, data.y).project(data.X)
@@ -218,6 +237,7 @@ HASHER_CHECKS: tuple[Callable[[Hasher, Sample], None], ...] = (
     check_same_seed_same_codes,
     check_code_depends_on_its_row_alone,
     check_query_scores,
+    check_bias,
     check_memory_layout_does_not_matter,
     check_input_stays_untouched,
     check_no_rows_give_no_codes,
