@@ -1,7 +1,7 @@
 """CIFAR-10: 60,000 colour images of 32 x 32 pixels in ten classes.
 
-Rows are 3072 uint8 values in the order of the official binary version: all red pixels, row by row,
-then green, then blue.
+Rows are 3072 uint8 values, pixel by pixel, row by row, each as red, green and blue: ``row.reshape(32, 32, 3)`` is the
+image, and ``image_shape=(32, 32, 3)`` tells a deep hasher so. (The official binary version has all of red first.)
 
 References
 ----------
@@ -98,7 +98,7 @@ def _regular_members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
 
 
 def _decode(data: bytes, where: str) -> NDArray[np.uint8]:
-    """Return the pixels of one image file as (3072,), planes red, green, blue."""
+    """Return the pixels of one image file as (3072,), channels last."""
     image_module = _pillow()
     try:
         with image_module.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
@@ -108,7 +108,7 @@ def _decode(data: bytes, where: str) -> NDArray[np.uint8]:
         raise FileFormatError(f"{where} is not a readable image: {error}.") from error
     if pixels is None:
         raise FileFormatError(f"{where} has {size[0]} x {size[1]} pixels; {_SIDE} x {_SIDE} are expected.")
-    return pixels.transpose(2, 0, 1).reshape(_PIXELS)
+    return pixels.reshape(_PIXELS)
 
 
 def _pillow() -> Any:
@@ -138,7 +138,7 @@ _MAX_BATCH_BYTES = 10_000 * _RECORD_BYTES
 
 
 def _from_batches(batches: dict[str, bytes], source: str) -> Pool:
-    """Return the pool of the official binary version: records of one label byte and 3072 pixels."""
+    """Return the pool of the official binary version: records of a label byte and planes red, green, blue."""
     parts = []
     for name in _BINARY_NAMES:
         data = batches.get(name)
@@ -153,8 +153,9 @@ def _from_batches(batches: dict[str, bytes], source: str) -> Pool:
     labels = records[:, 0].astype(np.int64)
     if labels.max() >= len(CLASSES):
         raise FileFormatError(f"{source} has a label {labels.max()}; labels run from 0 to {len(CLASSES) - 1}.")
+    planes = records[:, 1:].reshape(len(records), 3, _SIDE * _SIDE)
     return Pool(
-        vectors=np.ascontiguousarray(records[:, 1:]),
+        vectors=planes.transpose(0, 2, 1).reshape(len(records), _PIXELS),
         labels=labels,
         n_train=len(records) - len(parts[-1]),
         source=source,

@@ -146,8 +146,8 @@ def test_an_npz_of_other_arrays_is_refused(tmp_path, grey):
 def colour():
     """Images of one colour each, which JPEG keeps nearly."""
     rng = np.random.default_rng(1)
-    planes = rng.integers(0, 256, (N_TRAIN + N_TEST, 3, 1), dtype=np.uint8)
-    return np.repeat(planes, 1024, axis=2).reshape(-1, 3072), np.sort(np.arange(N_TRAIN + N_TEST) % 10)
+    pixels = rng.integers(0, 256, (N_TRAIN + N_TEST, 1, 3), dtype=np.uint8)
+    return np.repeat(pixels, 1024, axis=1).reshape(-1, 3072), np.sort(np.arange(N_TRAIN + N_TEST) % 10)
 
 
 def add(archive, name, data):
@@ -158,7 +158,8 @@ def add(archive, name, data):
 
 def binary_batches(rows, labels):
     """The six batches of the official layout: eight images in each of five, the rest in the last."""
-    records = np.concatenate([labels[:, None].astype(np.uint8), rows], axis=1)
+    planes = rows.reshape(-1, 1024, 3).transpose(0, 2, 1).reshape(-1, 3072)
+    records = np.concatenate([labels[:, None].astype(np.uint8), planes], axis=1)
     edges = [0, 8, 16, 24, 32, 40, 60]
     pieces = [records[start:stop].tobytes() for start, stop in pairwise(edges)]
     return dict(zip(cifar10._BINARY_NAMES, pieces, strict=True))
@@ -166,7 +167,7 @@ def binary_batches(rows, labels):
 
 def encoded(row, file_format="JPEG"):
     buffer = io.BytesIO()
-    Image.fromarray(row.reshape(3, 32, 32).transpose(1, 2, 0)).save(buffer, file_format, quality=95)
+    Image.fromarray(row.reshape(32, 32, 3)).save(buffer, file_format, quality=95)
     return buffer.getvalue()
 
 
