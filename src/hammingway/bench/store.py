@@ -66,7 +66,7 @@ class Costs(Config, frozen=True, kw_only=True):
     code_bytes : bytes of one code.
     index_bytes : bytes the index takes in memory.
     fit_processor_seconds : processor time of the fit, all threads together, which does not grow with what else the
-        machine does; None where it is not known, as of a fit that an interruption spread over two processes.
+        machine does; None in a record that was made before it was measured.
     """
 
     fit_seconds: float

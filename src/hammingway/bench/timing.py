@@ -51,11 +51,11 @@ class Times:
     Parameters
     ----------
     wall : by a monotonic clock.
-    processor : of all threads of this process; None where it is not known.
+    processor : of all threads of the processes that worked on it.
     """
 
     wall: float
-    processor: float | None
+    processor: float
 
 
 def timed_fit(fit: Callable[[], object]) -> Times:

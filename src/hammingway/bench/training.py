@@ -134,8 +134,9 @@ def _train(
     hasher.save(folder / HASHER_NAME)
     log: list[dict[str, Any]] = getattr(hasher, "training_log_", [])
     validated = [entry for entry in log if "validation" in entry]
-    if begun_before:  # the log counts the wall time of what went before, nothing its processor time
-        times = Times(max([times.wall, *(entry["seconds"] for entry in log)]), None)
+    if begun_before and log:  # the log counts what went before an interruption too
+        last = log[-1]
+        times = Times(max(times.wall, last["seconds"]), max(times.processor, last["processor_seconds"]))
     return VariantResult(
         **identity,
         status="trained",

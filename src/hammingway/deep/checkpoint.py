@@ -95,7 +95,7 @@ class State:
     best : None until an epoch was validated.
     stale : validations since the best.
     stopped : whether the run ended before its last step.
-    seconds : wall time so far, over all interruptions.
+    seconds, processor_seconds : wall time so far, and processor time of all threads, over all interruptions.
     """
 
     statistics: EpochStatistics
@@ -104,6 +104,7 @@ class State:
     stale: int = 0
     stopped: bool = False
     seconds: float = 0.0
+    processor_seconds: float = 0.0
 
 
 class Checkpoint:
@@ -144,6 +145,7 @@ class Checkpoint:
             "stale": state.stale,
             "stopped": state.stopped,
             "seconds": state.seconds,
+            "processor_seconds": state.processor_seconds,
             "best": None if best is None else [best.value, best.step],
             "statistics": {name: getattr(statistics, name) for name in ("n_steps", "n_examples", "loss", "terms")},
         }
@@ -179,7 +181,8 @@ def _state(header: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> State:
     statistics = EpochStatistics(len(saved["ones"]), **header["statistics"])
     statistics.ones, statistics.lowest, statistics.highest = saved["ones"], saved["lowest"], saved["highest"]
     best = None if header["best"] is None else Best(header["best"][0], header["best"][1], _under("best", arrays))
-    return State(statistics, header["step"], best, header["stale"], header["stopped"], header["seconds"])
+    times = header["seconds"], header["processor_seconds"]
+    return State(statistics, header["step"], best, header["stale"], header["stopped"], *times)
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Any]) -> dict[str, NDArray[Any]]:

@@ -67,7 +67,7 @@ def train(run: Run, state: State) -> None:
     ------
     TrainingError : the loss is not finite, or the code collapsed.
     """
-    started = time.perf_counter() - state.seconds
+    started, worked = time.perf_counter() - state.seconds, time.process_time() - state.processor_seconds
     while state.step < run.total_steps and not state.stopped:
         batch = next_batch(run, state.step)
         rate = rate_at(run.config, state.step, run.total_steps, run.sampler.steps_per_epoch)
@@ -78,10 +78,11 @@ def train(run: Run, state: State) -> None:
         run.optimizer.step()
         state.step += 1
         state.statistics.add(loss, run.model.objective.terms, scores)
-        state.seconds = time.perf_counter() - started
+        state.seconds, state.processor_seconds = time.perf_counter() - started, time.process_time() - worked
         at_end = state.step % run.sampler.steps_per_epoch == 0 or state.step == run.total_steps
         if at_end:
-            finish_epoch(run, state, {"learning_rate": rate, "seconds": round(state.seconds, 3)})
+            times = {"seconds": state.seconds, "processor_seconds": state.processor_seconds}
+            finish_epoch(run, state, {"learning_rate": rate, **{name: round(one, 3) for name, one in times.items()}})
         if (
             run.checkpoint is not None
             and run.group.rank == 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ import torch
 from numpy.testing import assert_array_equal
 
 from hammingway import storage
-from hammingway.deep import DeepHasher
+from hammingway.deep import DeepHasher, loop
 from hammingway.deep.checkpoint import CHECKPOINT_NAME, Checkpoint, EpochStatistics
 from hammingway.deep.log import LOG_NAME
 from hammingway.errors import FileFormatError, InvalidInputError
@@ -50,8 +52,22 @@ def every_step(monkeypatch):
 def assert_same_outcome(one, other):
     for name, array in one._learned().items():
         assert_array_equal(array, other._learned()[name], err_msg=name)
-    logs = [[{**entry, "seconds": 0} for entry in fitted.training_log_] for fitted in (one, other)]
+    logs = [
+        [{**entry, "seconds": 0, "processor_seconds": 0} for entry in fitted.training_log_] for fitted in (one, other)
+    ]
     assert logs[0] == logs[1]
+
+
+def test_times_of_the_log_go_on_after_an_interruption(blobs, tmp_path, every_step, monkeypatch):
+    def clock():
+        return SimpleNamespace(perf_counter=itertools.count().__next__, process_time=itertools.count(5, 2).__next__)
+
+    monkeypatch.setattr(loop, "time", clock())
+    with pytest.raises(PowerCutError):
+        hasher().fit(*blobs, folder=tmp_path, progress=interrupted_at(STEPS // 2))
+    monkeypatch.setattr(loop, "time", clock())
+    last = hasher().fit(*blobs, folder=tmp_path).training_log_[-1]
+    assert (last["seconds"], last["processor_seconds"]) == (STEPS, 2 * STEPS)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "rmsprop"])
@@ -137,7 +153,7 @@ def test_damaged_checkpoint_is_refused(blobs, tmp_path):
 
 SCRIPT = """
 import sys, numpy as np, torch
-from hammingway.deep import DeepHasher
+from hammingway.deep import DeepHasher, loop
 from hammingway.deep.checkpoint import Checkpoint
 torch.set_num_threads(1)
 Checkpoint.is_due = lambda self: True

@@ -44,7 +44,7 @@ def test_log_of_a_fit_names_loss_terms_entropy_rate_and_validation(blobs, tmp_pa
         *blobs, folder=tmp_path, report=told.append
     )
     assert [set(one) for one in told] == 2 * [
-        {"epoch", "step", "loss", "terms", "bit_entropy", "learning_rate", "seconds", "validation"}
+        {"epoch", "step", "loss", "terms", "bit_entropy", "learning_rate", "seconds", "processor_seconds", "validation"}
     ]
     assert told[0]["loss"] == pytest.approx(sum(told[0]["terms"].values()), rel=1e-6)
 
