@@ -63,8 +63,10 @@ class DSHNetwork(Network):
         for number, wider in enumerate(_CHANNELS):
             layers.append(nn.Conv2d(channels, wider, kernel_size=5, padding=2))
             layers += [nn.BatchNorm2d(wider)] if options.batch_norm else []
-            pool = nn.MaxPool2d if number == 0 else nn.AvgPool2d
-            layers += [nn.ReLU(), pool(kernel_size=3, stride=2, ceil_mode=True)]
+            if number == 0:  # the largest value first, then ReLU: the same, with a quarter of the values to rectify
+                layers += [nn.MaxPool2d(kernel_size=3, stride=2, ceil_mode=True), nn.ReLU()]
+            else:
+                layers += [nn.ReLU(), nn.AvgPool2d(kernel_size=3, stride=2, ceil_mode=True)]
             channels = wider
         self.features = nn.Sequential(*layers)
         with torch.no_grad():
@@ -84,6 +86,8 @@ class DSHNetwork(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the scores (n, n_bits) of x (n, channels, height, width)."""
-        flat = self.features(self.standardize(x)).flatten(1)
+        # Convolutions and pooling of channels-last images take half the time on a CPU.
+        pixels = self.standardize(x).contiguous(memory_format=torch.channels_last)
+        flat = self.features(pixels).flatten(1)
         scores: Tensor = self.head(torch.relu(self.hidden(flat)))
         return scores
