@@ -26,38 +26,38 @@ MNIST_METRICS = ("mAP@all", "mAP@5000", "mAP@5000 hits only")
 def mnist(records: Sequence[Record], reference: dict[str, Any]) -> str:
     """Return one row a hasher and metric, one column a width, the published rows first."""
     widths = reference["n_bits"]
-    lines = [_line(["", "metric", *(f"{width} bits" for width in widths)]), "|---|---|" + "---:|" * len(widths)]
+    lines = [line(["", "metric", *(f"{width} bits" for width in widths)]), "|---|---|" + "---:|" * len(widths)]
     for name, values in reference["rows"].items():
-        lines.append(_line([f"{name}, published", "stated: mAP@5000", *(f"{value:.3f}" for value in values)]))
+        lines.append(line([f"{name}, published", "stated: mAP@5000", *(f"{value:.3f}" for value in values)]))
     rows = rows_from_records(records)
     for hasher in dict.fromkeys(row.hasher for row in rows):
         for metric in MNIST_METRICS:
             cells = [
-                _mean_and_spread([r.quality[metric] for r in rows if (r.hasher, r.n_bits) == (hasher, w)])
+                mean_and_spread([r.quality[metric] for r in rows if (r.hasher, r.n_bits) == (hasher, w)])
                 for w in widths
             ]
-            lines.append(_line([f"`{hasher}`", metric, *cells]))
+            lines.append(line([f"`{hasher}`", metric, *cells]))
     return "\n".join(lines)
 
 
 def debian_minilm(records: Sequence[Record], reference: dict[str, Any]) -> str:
     """Return one row a run with both recalls, the reference's and the differences."""
     titles = ["bytes", "bits", "hasher", "r10@10", "reference", "difference", "r10@100", "reference", "difference"]
-    lines = [_line(titles), "|---:|---:|---|" + "---:|" * 6]
+    lines = [line(titles), "|---:|---:|---|" + "---:|" * 6]
     for row in sorted(over_seeds(rows_from_records(records)), key=lambda row: row.n_bits):
         expected = reference["rows"].get(f"{row.hasher} {row.n_bits}", [None, None])
-        lines.append(_line([str(row.code_bytes), str(row.n_bits), f"`{row.hasher}`", *_beside(row, expected)]))
+        lines.append(line([str(row.code_bytes), str(row.n_bits), f"`{row.hasher}`", *_beside(row, expected)]))
     return "\n".join(lines)
 
 
 def debian_minilm_asymmetric(records: Sequence[Record], reference: dict[str, Any]) -> str:
     """Return one row a hasher, width and ranking with both recalls, the reference's and the differences."""
     titles = ["bytes", "hasher", "ranking", "r10@10", "reference", "difference", "r10@100", "reference", "difference"]
-    lines = [_line(titles), "|---:|---|---|" + "---:|" * 6]
+    lines = [line(titles), "|---:|---|---|" + "---:|" * 6]
     for row in sorted(over_seeds(rows_from_records(records)), key=lambda row: row.n_bits):
         name, _, ranking = row.hasher.partition(" ")
         expected = reference["rows"].get(f"{row.hasher} {row.n_bits}", [None, None])
-        lines.append(_line([str(row.code_bytes), f"`{name}`", ranking or "symmetric", *_beside(row, expected)]))
+        lines.append(line([str(row.code_bytes), f"`{name}`", ranking or "symmetric", *_beside(row, expected)]))
     return "\n".join(lines)
 
 
@@ -69,7 +69,7 @@ def _beside(row: Row, expected: Sequence[float | None]) -> list[str]:
     return cells
 
 
-def _mean_and_spread(values: Sequence[float]) -> str:
+def mean_and_spread(values: Sequence[float]) -> str:
     """Return the mean over seeds and, where seeds matter, the standard deviation."""
     if not values:
         return ""
@@ -78,7 +78,7 @@ def _mean_and_spread(values: Sequence[float]) -> str:
     return f"{mean:.3f} ± {spread:.3f}" if spread >= 0.0005 else f"{mean:.3f}"
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
@@ -89,18 +89,18 @@ def _provenance(records: Sequence[Record], source: str) -> str:
     return (
         f"Data set {data.dataset}, {split}: {facts.n_queries:,} queries, {facts.n_database:,} database rows, hashers "
         f"fitted on {facts.n_training:,} rows of {facts.d} dimensions; exact neighbours by "
-        f"{data.metric.replace('-', ' ')}. Hasher seeds {_seeds(records)}; {len(records)} runs. "
+        f"{data.metric.replace('-', ' ')}. Hasher seeds {seeds(records)}; {len(records)} runs. "
         f"hammingway {machine['hammingway']}, NumPy {machine['numpy']}, scikit-learn {machine['scikit-learn']}, "
         f"kernel {machine['kernel']}. Data digest `{facts.digest}`.\n\nReference: {source}."
     )
 
 
-def _seeds(records: Sequence[Record]) -> str:
+def seeds(records: Sequence[Record]) -> str:
     """Return the seeds of the records, in order."""
     return ", ".join(str(seed) for seed in sorted({record.spec.seed for record in records}))
 
 
-def _insert(page: Path, text: str) -> None:
+def insert(page: Path, text: str) -> None:
     """Replace what stands between the markers of ``page``."""
     content = page.read_text()
     before, _, rest = content.partition(BEGIN)
@@ -125,7 +125,7 @@ def main() -> None:
     if arguments.page is None:
         print(text)
     else:
-        _insert(arguments.page, text)
+        insert(arguments.page, text)
 
 
 if __name__ == "__main__":
