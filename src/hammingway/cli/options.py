@@ -26,6 +26,7 @@ __all__ = [
     "json_option",
     "key_option",
     "param_option",
+    "rerank_options",
     "seed_option",
     "set_option",
     "threads_option",
@@ -205,6 +206,14 @@ def param_option(command: F) -> F:
     """Add ``--param``, repeatable, as ``params``: a tuple of (key, value)."""
     text = "A parameter of the hasher, as in n_iterations=50; may be given several times."
     return click.option("--param", "params", type=KeyValue(), multiple=True, help=text)(command)
+
+
+def rerank_options(command: F) -> F:
+    """Add ``--metric`` and ``--vectors``, which go with ``--rerank``."""
+    names = click.Choice(["cosine", "inner-product", "euclidean"])
+    text = "The queries' vectors for --rerank, where QUERIES are codes."
+    command = click.option("--vectors", type=InputFile(), help=text)(command)
+    return click.option("--metric", type=names, default="cosine", help="What --rerank ranks by.")(command)
 
 
 def set_option(command: F) -> F:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
@@ -13,16 +13,12 @@ from hammingway.cli.options import InputFile, OutputFile
 from hammingway.cli.printing import report
 from hammingway.cli.progress_bar import progress_bar
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from hammingway.codes import Codes
-
 __all__ = ["command"]
 
 JSON_LINES = ".jsonl"
 OUT = "Where to write the results: .jsonl as --json prints them, .npy or .ivecs the ids, .ibin ids and distances."
+
+IDS = "The id of each row of --originals, a .npy file of integers; else those in DATABASE, or 0, 1, ... for an index."
 
 
 @click.command()
@@ -42,6 +38,17 @@ OUT = "Where to write the results: .jsonl as --json prints them, .npy or .ivecs 
 @click.option(
     "--query-bits", type=click.Choice(["4", "8"]), default="8", help="Bits a score is rounded to, with --asymmetric."
 )
+@click.option(
+    "--rerank",
+    "depth",
+    metavar="N",
+    type=options.COUNT,
+    help="Put the first N a query in order by the vectors in --originals.",
+)
+@click.option("--originals", type=InputFile(), help="The vectors that were encoded as DATABASE, for --rerank.")
+@click.option("--originals-key", metavar="NAME", help="As --key, for --originals.")
+@click.option("--ids", type=InputFile(), help=IDS)
+@options.rerank_options
 @click.option("--out", type=OutputFile(JSON_LINES, ".npy", ".ivecs", ".ibin"), help=OUT)
 @options.key_option
 @options.threads_option
@@ -59,6 +66,7 @@ def command(
     key: str | None,
     n_threads: int | None,
     as_json: bool,
+    **reranked: Any,
 ) -> None:
     """Find the nearest codes of each query by Hamming distance.
 
@@ -67,29 +75,30 @@ def command(
     order of ids. Queries of another hasher than the database's are refused.
 
     A query gives a line: its number, then id:distance. With --json a line is
-    {"query": 0, "ids": [...], "distances": [...]}, or "scores" with --asymmetric.
+    {"query": 0, "ids": [...], "distances": [...]}, or "scores" with --asymmetric. --rerank gives distances by
+    --metric instead.
     """
     from hammingway.cli import result_output, searching
+    from hammingway.cli.reranking import RerankOptions
 
     wanted = searching.Wanted.from_options(k, radius, out)
+    rerank = RerankOptions(**reranked)
+    rerank.check(wanted, model)
     if asymmetric:
-        searching.check_asymmetric(wanted, model, out)
-    index = searching.open_database(database, n_threads=n_threads)
-    opened: Codes | NDArray[np.float32]
+        searching.check_asymmetric(wanted, model, out, reranked=rerank.depth is not None)
+    opened = searching.open_database(database, n_threads=n_threads)
     if asymmetric and model is not None:
-        opened = searching.open_scores(queries, index, model=model, key=key)
+        items = searching.open_scores(queries, opened, model=model, key=key)
     else:
-        opened = searching.open_queries(queries, index, model=model, key=key)
+        items = searching.open_queries(queries, opened, model=model, key=key)
+    reranking = rerank.opened(opened, items, key=key, n_threads=n_threads)
     # Lines that appear on a terminal are progress enough, and a bar would be drawn between them.
     with progress_bar("searching", hidden=out is None and sys.stdout.isatty()) as progress:
-        parts = searching.search(index, opened, wanted, query_bits=int(query_bits), progress=progress)
+        parts = searching.search(
+            opened, items, wanted, query_bits=int(query_bits), reranking=reranking, progress=progress
+        )
         result_output.write(parts, out, k=wanted.k, as_json=as_json)
     if out is not None:
-        facts = {
-            "n_queries": len(opened),
-            "n": len(index),
-            "n_bits": index.n_bits,
-            "k": wanted.k,
-            "radius": wanted.radius,
-        }
-        report(f"{out}: results of {len(opened)} queries.", as_json=as_json, **facts, out=str(out))
+        facts = {"n": len(opened.index), "n_bits": opened.index.n_bits, "k": wanted.k, "radius": wanted.radius}
+        sentence = f"{out}: results of {len(items)} queries."
+        report(sentence, as_json=as_json, n_queries=len(items), **facts, out=str(out))

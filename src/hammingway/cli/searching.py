@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,7 @@ from hammingway.cli.result_output import JSON_LINES
 from hammingway.code_files import read_codes
 from hammingway.codes import Codes
 from hammingway.errors import CodeWidthError, FileFormatError, InvalidInputError
-from hammingway.indexes import FlatIndex, Index
+from hammingway.indexes import FlatIndex, IVFIndex
 from hammingway.indexes.base import check_codes
 from hammingway.indexes.loading import INDEX_KINDS
 from hammingway.progress import row_chunks
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hammingway.indexes import IVFIndex
+    from hammingway.cli.reranking import Reranking
+    from hammingway.indexes import Reranked
     from hammingway.progress import Progress
     from hammingway.results import Neighbors, Ranges, Scored
 
 __all__ = [
     "DEFAULT_K",
+    "Database",
+    "Queries",
     "Wanted",
     "check_asymmetric",
     "open_database",
@@ -69,8 +72,41 @@ class Wanted:
         return cls(k=None, radius=radius)
 
 
-def open_database(path: Path, *, n_threads: int | None) -> Index:
-    """Return the codes or the saved index at ``path`` as an index, which tells their encoder if it is known.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Database:
+    """What is searched.
+
+    Parameters
+    ----------
+    index : which tells the encoder of its codes if it is known.
+    n_rows : codes in the file; None where it is that of an index, which has no rows.
+    row_ids : the id of each of these rows; None where they are counted from 0.
+    """
+
+    index: FlatIndex | IVFIndex
+    n_rows: int | None = None
+    row_ids: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Queries:
+    """What is searched for.
+
+    Parameters
+    ----------
+    asked : codes, or scores (n_queries, n_bits).
+    vectors : that these come of, (n_queries, d); None where only codes were given.
+    """
+
+    asked: Codes | NDArray[np.float32]
+    vectors: NDArray[Any] | None
+
+    def __len__(self) -> int:
+        return len(self.asked)
+
+
+def open_database(path: Path, *, n_threads: int | None) -> Database:
+    """Return the codes or the saved index at ``path``, ready to be searched.
 
     Raises
     ------
@@ -80,7 +116,7 @@ def open_database(path: Path, *, n_threads: int | None) -> Index:
         return _open_database(path, n_threads)
 
 
-def open_queries(path: Path, index: Index, *, model: Path | None, key: str | None) -> Codes:
+def open_queries(path: Path, database: Database, *, model: Path | None, key: str | None) -> Queries:
     """Return the queries at ``path``: codes, or vectors encoded by ``model``.
 
     Raises
@@ -93,21 +129,21 @@ def open_queries(path: Path, index: Index, *, model: Path | None, key: str | Non
         if read_kind(path) is None:
             raise FileFormatError(f"{path} is no file of codes, or it is damaged; if it holds vectors, give --model.")
         stored = read_codes(path)
-        check_codes(stored.codes, index.n_bits, what="queries")
-        _check_same_encoder(stored.encoder, index.encoder, path)
-        return stored.codes
+        check_codes(stored.codes, database.index.n_bits, what="queries")
+        _check_same_encoder(stored.encoder, database, path)
+        return Queries(stored.codes, None)
     from hammingway.cli.reading import open_vectors
     from hammingway.hashers import load_hasher
 
     hasher = load_hasher(model)
-    _check_same_encoder(hasher.fingerprint(), index.encoder, model)
+    _check_same_encoder(hasher.fingerprint(), database, model)
     X = open_vectors(path, key=key)
     with progress_bar("encoding") as progress:
-        return hasher.encode(X, progress=progress)
+        return Queries(hasher.encode(X, progress=progress), X)
 
 
-def check_asymmetric(wanted: Wanted, model: Path | None, out: Path | None) -> None:
-    """Raise unless the other options suit a ranking by scores.
+def check_asymmetric(wanted: Wanted, model: Path | None, out: Path | None, *, reranked: bool) -> None:
+    """Raise unless the other options suit a ranking by scores, whose results are ``reranked`` or not.
 
     Raises
     ------
@@ -117,14 +153,14 @@ def check_asymmetric(wanted: Wanted, model: Path | None, out: Path | None) -> No
         raise click.UsageError("--asymmetric ranks by the scores of vectors; give --model, the hasher of the database.")
     if wanted.k is None:
         raise click.UsageError("--radius counts bits; leave out --asymmetric.")
-    if out is not None and out.suffix.lower() == ".ibin":
+    if out is not None and out.suffix.lower() == ".ibin" and not reranked:
         raise click.UsageError(
             "An .ibin file holds distances, not scores; give --out a name in .jsonl, .npy or .ivecs."
         )
 
 
-def open_scores(path: Path, index: Index, *, model: Path, key: str | None) -> NDArray[np.float32]:
-    """Return the scores that ``model`` gives the vectors at ``path``, float32 (n_queries, n_bits).
+def open_scores(path: Path, database: Database, *, model: Path, key: str | None) -> Queries:
+    """Return the scores that ``model`` gives the vectors at ``path``.
 
     Raises
     ------
@@ -136,38 +172,44 @@ def open_scores(path: Path, index: Index, *, model: Path, key: str | None) -> ND
     from hammingway.hashers import load_hasher
 
     hasher = load_hasher(model)
-    _check_same_encoder(hasher.fingerprint(), index.encoder, model)
+    _check_same_encoder(hasher.fingerprint(), database, model)
     X = open_vectors(path, key=key)
     with progress_bar("projecting"):
         scores = hasher.project_queries(X)
-    if scores.shape[1] != index.n_bits:
-        raise CodeWidthError(f"{model} gives {scores.shape[1]} scores a query; the database has {index.n_bits} bits.")
-    return scores
+    n_bits = database.index.n_bits
+    if scores.shape[1] != n_bits:
+        raise CodeWidthError(f"{model} gives {scores.shape[1]} scores a query; the database has {n_bits} bits.")
+    return Queries(scores, X)
 
 
 def search(
-    index: Index,
-    queries: Codes | NDArray[np.float32],
+    database: Database,
+    queries: Queries,
     wanted: Wanted,
     *,
     query_bits: int = 8,
+    reranking: Reranking | None = None,
     progress: Progress | None = None,
-) -> Iterator[Neighbors | Ranges | Scored]:
-    """Yield the results of ``queries``, codes or scores, a part at a time, in order.
+) -> Iterator[Neighbors | Ranges | Scored | Reranked]:
+    """Yield the results of ``queries`` a part at a time, in order.
 
     Parameters
     ----------
     query_bits : 4 or 8, the bits a score is rounded to.
+    reranking : how the nearest codes are put in order by their vectors; None: they are not.
     """
+    index = database.index
     for rows in row_chunks(len(queries), queries_a_part(len(index), index.n_bits, wanted), progress):
-        part = queries[rows]
+        part = queries.asked[rows]
         if wanted.radius is not None and isinstance(part, Codes):
             yield index.search_radius(part, wanted.radius)
-        elif wanted.k is not None and isinstance(part, Codes):
-            yield index.search(part, wanted.k)
-        elif wanted.k is not None and not isinstance(part, Codes):
-            scored = cast("FlatIndex | IVFIndex", index)  # every kind that is saved has an asymmetric search
-            yield scored.search_asymmetric(part, wanted.k, query_bits=query_bits)
+        elif wanted.k is not None:
+            depth = wanted.k if reranking is None else max(wanted.k, reranking.depth)
+            if isinstance(part, Codes):
+                found: Neighbors | Scored = index.search(part, depth)
+            else:
+                found = index.search_asymmetric(part, depth, query_bits=query_bits)
+            yield found if reranking is None else reranking.best(found, rows, wanted.k)
 
 
 def queries_a_part(n: int, n_bits: int, wanted: Wanted) -> int:
@@ -178,19 +220,21 @@ def queries_a_part(n: int, n_bits: int, wanted: Wanted) -> int:
     return n_queries
 
 
-def _open_database(path: Path, n_threads: int | None) -> Index:
+def _open_database(path: Path, n_threads: int | None) -> Database:
     kind = read_kind(path)
     if kind in INDEX_KINDS:
-        return INDEX_KINDS[kind].load(path, n_threads=n_threads)
+        return Database(index=INDEX_KINDS[kind].load(path, n_threads=n_threads))
     if kind is None:
         raise FileFormatError(
             f"{path} is neither a file of codes nor a saved index, or it is damaged; write it with 'hammingway encode'."
         )
     stored = read_codes(path)
-    return FlatIndex(stored.codes.n_bits, n_threads=n_threads).add(stored)
+    index = FlatIndex(stored.codes.n_bits, n_threads=n_threads).add(stored)
+    return Database(index=index, n_rows=len(stored.codes), row_ids=stored.ids)
 
 
-def _check_same_encoder(query_encoder: str | None, database_encoder: str | None, source: Path) -> None:
+def _check_same_encoder(query_encoder: str | None, database: Database, source: Path) -> None:
+    database_encoder = database.index.encoder
     if query_encoder is None or database_encoder is None:
         unknown = "the database" if database_encoder is None else str(source)
         click.echo(f"Note: {unknown} does not say which hasher made its codes; only the width is checked.", err=True)
