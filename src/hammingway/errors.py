@@ -6,7 +6,8 @@
     ├── InvalidInputError (ValueError)      a value is wrong: what was expected, what came, what to do
     │   ├── ShapeError                      an array has the wrong shape
     │   ├── NotNumericError (TypeError)     an array holds strings or objects where numbers are needed
-    │   └── CodeWidthError                  codes of one width met an index of another
+    │   ├── CodeWidthError                  codes of one width met an index of another
+    │   └── RefusedError                    a collection is not made for what is asked, or holds it already
     ├── FileFormatError (ValueError)        a file is truncated, damaged or of another kind
     ├── ConfigError (ValueError)            a configuration has an unknown key or a wrong value
     ├── UnknownNameError (LookupError)      no such hasher, index, data set, ...
@@ -32,6 +33,7 @@ __all__ = [
     "InvalidInputError",
     "MissingExtraError",
     "NotNumericError",
+    "RefusedError",
     "ShapeError",
     "TrainingError",
     "UnknownNameError",
@@ -56,6 +58,20 @@ class NotNumericError(InvalidInputError, TypeError):
 
 class CodeWidthError(InvalidInputError):
     """Codes of one width were handed to something that holds codes of another."""
+
+
+class RefusedError(InvalidInputError):
+    """What is asked is not what this object is made for; ``fault`` says why, ``remedy`` what to do, in Python's words.
+
+    The two are kept apart for front ends with words of their own, such as the options of a command.
+    """
+
+    def __init__(self, fault: str, remedy: str) -> None:
+        super().__init__(f"{fault}; {remedy}.")
+        self.fault, self.remedy = fault, remedy
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.fault, self.remedy))
 
 
 class FileFormatError(HammingwayError, ValueError):

@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from hammingway import errors
-from hammingway.errors import MissingExtraError
+from hammingway.errors import MissingExtraError, RefusedError
 
 
 @pytest.mark.parametrize("name", errors.__all__)
@@ -17,7 +17,7 @@ def test_every_error_is_a_hammingway_error_with_a_docstring(name):
     assert kind.__doc__.strip().endswith(".")
 
 
-@pytest.mark.parametrize("name", [name for name in errors.__all__ if name != "MissingExtraError"])
+@pytest.mark.parametrize("name", [name for name in errors.__all__ if name not in ("MissingExtraError", "RefusedError")])
 def test_error_keeps_its_message_between_processes(name):
     error = pickle.loads(pickle.dumps(getattr(errors, name)("n_bits must be 1; got 2.")))  # noqa: S301
     assert type(error).__name__ == name
@@ -37,3 +37,11 @@ def test_missing_extra_keeps_message_and_extra_between_processes():
     after = pickle.loads(pickle.dumps(before))  # noqa: S301
     assert type(after) is MissingExtraError
     assert (str(after), after.extra) == (str(before), "data")
+
+
+def test_refusal_keeps_fault_and_remedy_between_processes():
+    before = RefusedError("ids 3 already in the collection", "upsert replaces items")
+    after = pickle.loads(pickle.dumps(before))  # noqa: S301
+    assert type(after) is RefusedError
+    assert str(after) == str(before) == "ids 3 already in the collection; upsert replaces items."
+    assert (after.fault, after.remedy) == (before.fault, before.remedy)

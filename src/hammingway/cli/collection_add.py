@@ -10,7 +10,7 @@ import click
 from hammingway.cli import collection_inputs as inputs
 from hammingway.cli import options
 from hammingway.cli.options import InputFile
-from hammingway.cli.printing import report
+from hammingway.cli.printing import counted, report
 from hammingway.cli.progress_bar import progress_bar
 from hammingway.errors import InvalidInputError, ShapeError
 
@@ -64,7 +64,7 @@ def command(
             for rows in row_chunks(n, batch, progress):
                 _put(collection, inputs.rows_of(items, rows), ids, metadata, originals, rows=rows, replace=replace)
         n_items = len(collection)
-    sentence = f"{path}: added {n} items; it holds {n_items}."
+    sentence = f"{path}: added {counted(n, 'item')}; it holds {n_items}."
     report(sentence, as_json=as_json, path=str(path), n_added=n, n_items=n_items)
 
 
@@ -72,7 +72,9 @@ def _n_rows(items: StoredCodes | NDArray[Any], beside: dict[str, Any]) -> int:
     n = inputs.n_rows(items)
     for option, rows in beside.items():
         if rows is not None and len(rows) != n:
-            raise ShapeError(f"{option} has {len(rows)} rows for {n} rows of DATA; give one a row.")
+            raise ShapeError(
+                f"{option} has {counted(len(rows), 'row')} for {counted(n, 'row')} of DATA; give one a row."
+            )
     return n
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hammingway.cli import collection_inputs as inputs
 from hammingway.cli import options
 from hammingway.cli.options import InputFile, RegisteredName
 from hammingway.cli.printing import report
@@ -57,7 +58,7 @@ def command(
     hasher = _encoder(model, name, train, n_bits, seed=seed, params=params, key=key)
     width = n_bits if hasher is None else None
     kinds: dict[str, Any] = {"id_type": id_type, "originals": originals}
-    with Collection.create(path, encoder=hasher, n_bits=width, **kinds) as collection:
+    with inputs.in_shell_words(), Collection.create(path, encoder=hasher, n_bits=width, **kinds) as collection:
         facts = {"path": str(path), "n_bits": collection.n_bits, "encoder": collection.encoder_fingerprint, **kinds}
     sentence = f"{path}: an empty collection of {facts['n_bits']}-bit codes under {id_type} ids."
     report(sentence, as_json=as_json, **facts)

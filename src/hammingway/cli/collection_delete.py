@@ -8,7 +8,7 @@ import click
 
 from hammingway.cli import collection_inputs as inputs
 from hammingway.cli import options
-from hammingway.cli.printing import report
+from hammingway.cli.printing import counted, report
 
 __all__ = ["command"]
 
@@ -23,5 +23,5 @@ def command(path: Path, ids: tuple[str, ...], ids_file: Path | None, as_json: bo
     with inputs.opened(path, read_only=False) as collection:
         n_deleted = collection.delete(inputs.chosen_ids(ids, ids_file, collection.id_type))
         n_items = len(collection)
-    sentence = f"{path}: deleted {n_deleted} items; it holds {n_items}."
+    sentence = f"{path}: deleted {counted(n_deleted, 'item')}; it holds {n_items}."
     report(sentence, as_json=as_json, path=str(path), n_deleted=n_deleted, n_items=n_items)

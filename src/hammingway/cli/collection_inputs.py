@@ -12,7 +12,7 @@ import click
 
 from hammingway.cli.options import InputFile
 from hammingway.cli.progress_bar import progress_bar
-from hammingway.errors import InvalidInputError
+from hammingway.errors import InvalidInputError, RefusedError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLLECTION",
+    "SHELL_REMEDIES",
     "chosen_ids",
     "ids_file_option",
+    "in_shell_words",
     "n_rows",
     "opened",
     "parse_where",
@@ -35,6 +37,16 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MAX_DIGITS = 19  # of 2**63; Python itself refuses to read thousands
+SHELL_REMEDIES = {  # by the names of hammingway.collection.remedies.Remedy, which would import NumPy
+    "CHOOSE_PATH": "choose another path",
+    "REPLACE": "--replace replaces items",
+    "GIVE_IDS": "give --ids FILE, an id a row",
+    "GIVE_CODES": "give a file of codes, as 'hammingway encode' writes",
+    "GIVE_ORIGINALS": "give them by --vectors FILE",
+    "KEEP_ORIGINALS": "create one with --originals float32",
+    "GIVE_QUERY_VECTORS": "give QUERIES as vectors, or the vectors by --vectors FILE",
+    "USE_ENCODER": "give QUERIES as vectors, to a collection that was created with --model or --hasher",
+}
 COLLECTION = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -48,10 +60,22 @@ def opened(path: Path, *, read_only: bool, n_threads: int | None = None) -> Iter
     """Open the collection at ``path`` for the time of a block."""
     from hammingway.collection import Collection
 
-    with progress_bar(f"opening {path.name}"):
-        collection = Collection.open(path, read_only=read_only, n_threads=n_threads)
-    with collection:
-        yield collection
+    with in_shell_words():
+        with progress_bar(f"opening {path.name}"):
+            collection = Collection.open(path, read_only=read_only, n_threads=n_threads)
+        with collection:
+            yield collection
+
+
+@contextmanager
+def in_shell_words() -> Iterator[None]:
+    """Where a collection refuses, tell the remedy as something to type."""
+    try:
+        yield
+    except RefusedError as error:
+        from hammingway.collection.remedies import Remedy
+
+        raise InvalidInputError(f"{error.fault}; {SHELL_REMEDIES[Remedy(error.remedy).name]}.") from error
 
 
 def read_ids(path: Path, id_type: str) -> list[Any]:
@@ -152,16 +176,17 @@ def parse_where(text: str | None) -> Mapping[str, Any] | None:
 
     Raises
     ------
-    click.BadParameter : it is no JSON.
+    click.BadParameter : it is no JSON object.
     """
     if text is None:
         return None
+    remedy = """write it as '{"year": {"$gte": 2010}}'."""
     try:
-        where: Mapping[str, Any] = json.loads(text)
+        where = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise click.BadParameter(
-            f'{text!r} is no JSON ({error}); write it as \'{{"year": {{"$gte": 2010}}}}\'.', param_hint="'--where'"
-        ) from error
+        raise click.BadParameter(f"{text!r} is no JSON ({error}); {remedy}", param_hint="'--where'") from error
+    if not isinstance(where, dict):
+        raise click.BadParameter(f"{text!r} is no JSON object; {remedy}", param_hint="'--where'")
     return where
 
 

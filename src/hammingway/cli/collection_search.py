@@ -12,7 +12,7 @@ import click
 from hammingway.cli import collection_inputs as inputs
 from hammingway.cli import options
 from hammingway.cli.options import InputFile, OutputFile
-from hammingway.cli.printing import report
+from hammingway.cli.printing import counted, report
 from hammingway.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -45,13 +45,7 @@ WHERE = 'Search only items whose metadata match, a JSON object as in {"year": {"
 @click.option(
     "--rerank", metavar="N", type=options.COUNT, help="Put the first N a query in order by the stored originals."
 )
-@click.option(
-    "--metric",
-    type=click.Choice(["cosine", "inner-product", "euclidean"]),
-    default="cosine",
-    help="What --rerank ranks by.",
-)
-@click.option("--vectors", type=InputFile(), help="The queries' vectors for --rerank, where QUERIES are codes.")
+@options.rerank_options
 @click.option("--out", type=OutputFile(".jsonl", ".npy"), help=OUT)
 @options.key_option
 @options.threads_option
@@ -90,6 +84,8 @@ def command(
         ranking |= {"rerank": rerank, "metric": metric}
     if radius is not None and (ranking or vectors is not None):
         raise click.UsageError("--radius counts bits; leave out --asymmetric, --rerank and --vectors.")
+    if vectors is not None and rerank is None:
+        raise click.UsageError("--vectors is for --rerank; give --rerank N too, or leave --vectors out.")
     where = inputs.parse_where(where_text)
     items = inputs.read_items(queries, key=key)
     rows = None if vectors is None else open_vectors(vectors, key=key)
@@ -102,7 +98,13 @@ def command(
         facts = {"n": len(collection), "n_bits": collection.n_bits, "k": wanted.k, "radius": radius}
     if out is not None:
         n_queries = inputs.n_rows(items)
-        report(f"{out}: results of {n_queries} queries.", as_json=as_json, n_queries=n_queries, **facts, out=str(out))
+        report(
+            f"{out}: results of {counted(n_queries, 'query')}.",
+            as_json=as_json,
+            n_queries=n_queries,
+            **facts,
+            out=str(out),
+        )
 
 
 def _search(

@@ -8,7 +8,7 @@ import click
 
 from hammingway.cli import collection_inputs as inputs
 from hammingway.cli import options
-from hammingway.cli.printing import report
+from hammingway.cli.printing import counted, report
 from hammingway.cli.progress_bar import progress_bar
 from hammingway.errors import FileFormatError
 
@@ -28,4 +28,4 @@ def command(path: Path, as_json: bool) -> None:
     sentence = "\n".join(damages) or f"{path}: sound."
     report(sentence, as_json=as_json, path=str(path), damages=damages)
     if damages:
-        raise FileFormatError(f"{path} has {len(damages)} damaged places; restore a copy.")
+        raise FileFormatError(f"{path} has {counted(len(damages), 'damaged place')}; restore a copy.")

@@ -8,7 +8,7 @@ import click
 
 from hammingway.cli import options
 from hammingway.cli.options import InputFile, OutputFile
-from hammingway.cli.printing import report
+from hammingway.cli.printing import counted, report
 from hammingway.cli.progress_bar import progress_bar
 
 __all__ = ["command"]
@@ -36,6 +36,6 @@ def command(model: Path, data: Path, out: Path, key: str | None, as_json: bool) 
         codes = hasher.encode(X, progress=progress)
     encoder = hasher.fingerprint()
     write_codes(out, codes, encoder=encoder)
-    sentence = f"{out}: {len(codes)} codes of {codes.n_bits} bits."
+    sentence = f"{out}: {counted(len(codes), 'code')} of {counted(codes.n_bits, 'bit')}."
     facts = {"n": len(codes), "n_bits": codes.n_bits, "size_bytes": codes.size_bytes}
     report(sentence, as_json=as_json, **facts, encoder=encoder, out=str(out))

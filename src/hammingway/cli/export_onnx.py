@@ -8,7 +8,7 @@ import click
 
 from hammingway.cli import options
 from hammingway.cli.options import InputFile, OutputFile
-from hammingway.cli.printing import report
+from hammingway.cli.printing import counted, report
 
 __all__ = ["command"]
 
@@ -34,6 +34,5 @@ def command(model: Path, out: Path, queries: bool, as_json: bool) -> None:
         raise InvalidInputError(f"{model} holds a {type(hasher).__name__}, which has no network; give a deep hasher.")
     export_onnx(hasher, out, queries=queries)
     facts = {"n_bits": hasher.n_bits_, "d": hasher.n_features_in_, "hasher": hasher.fingerprint()}
-    report(
-        f"{out}: from {hasher.n_features_in_} values to {hasher.n_bits_} bits.", as_json=as_json, **facts, out=str(out)
-    )
+    sentence = f"{out}: from {counted(hasher.n_features_in_, 'value')} to {counted(hasher.n_bits_, 'bit')}."
+    report(sentence, as_json=as_json, **facts, out=str(out))

@@ -117,8 +117,11 @@ def in_typed_words(sentence: str, options: Mapping[str, str]) -> str:
 def _spellings(command: click.Command) -> dict[str, str]:
     """Return library name -> option, for the options that the library's sentences may name."""
     found = {param.name: max(param.opts, key=len) for param in command.params if isinstance(param, click.Option)}
-    renamed = {name: name for name in ("n_bits", "n_queries", "k", "radius", "n_threads", "key", "data_dir")} | {
+    renamed = {
+        name: name for name in ("n_bits", "n_queries", "k", "radius", "n_threads", "key", "data_dir", "rerank")
+    } | {
         "random_state": "seed",
+        "query_bits": "asymmetric",
         "y": "labels",
     }
     return {name: found[param] for name, param in renamed.items() if param in found}

@@ -9,7 +9,7 @@ import click
 
 from hammingway.cli import options
 from hammingway.cli.options import InputFile, OutputFile, RegisteredName
-from hammingway.cli.printing import report
+from hammingway.cli.printing import counted, report
 
 __all__ = ["command"]
 
@@ -60,6 +60,6 @@ def command(
     fit_with_bar(hasher, X, y, label=f"fitting {name}", run_dir=run_dir)
     hasher.save(out)
     n, d = X.shape
-    sentence = f"{out}: {name} of {hasher.n_bits_} bits, fitted on {n} x {d}."
+    sentence = f"{out}: {name} of {counted(hasher.n_bits_, 'bit')}, fitted on {n} x {d}."
     facts = {"hasher": name, "n_bits": hasher.n_bits_, "n": n, "d": d, "seed": seed}
     report(sentence, as_json=as_json, **facts, fingerprint=hasher.fingerprint(), out=str(out))

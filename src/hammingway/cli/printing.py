@@ -6,9 +6,22 @@ import json
 
 import click
 
-__all__ = ["report"]
+__all__ = ["counted", "report"]
 
 
 def report(sentence: str, *, as_json: bool, **facts: object) -> None:
     """Print ``sentence`` for people, or ``facts`` as one JSON object for programs."""
     click.echo(json.dumps(facts) if as_json else sentence)
+
+
+def counted(n: int, noun: str) -> str:
+    """Return how many of something there are; nouns that take more than an s must end in y.
+
+    Examples
+    --------
+    >>> counted(1, "query"), counted(0, "query"), counted(2, "item")
+    ('1 query', '0 queries', '2 items')
+    """
+    if n == 1:
+        return f"1 {noun}"
+    return f"{n} {noun[:-1]}ies" if noun.endswith("y") else f"{n} {noun}s"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hammingway.cli.options import InputFile, json_option
+from hammingway.cli.printing import counted
 from hammingway.cli.progress_bar import relabelled_bar
 from hammingway.cli.training_bar import epoch_sentence
 
@@ -69,7 +70,9 @@ def _print_variants(runs: Any, *, as_json: bool) -> None:
     for run in runs:
         facts = {"name": run.name, "hasher": run.spec.hasher.name, "n_bits": run.spec.n_bits, "seed": run.spec.seed}
         facts["params"] = run.spec.hasher.params
-        click.echo(json.dumps(facts) if as_json else f"{run.name}: {run.spec.hasher.label}, {run.spec.n_bits} bits")
+        click.echo(
+            json.dumps(facts) if as_json else f"{run.name}: {run.spec.hasher.label}, {counted(run.spec.n_bits, 'bit')}"
+        )
 
 
 class _Bars:

@@ -9,7 +9,7 @@ import click
 
 from hammingway.cli import options
 from hammingway.cli.options import InputFile, OutputFile
-from hammingway.cli.printing import report
+from hammingway.cli.printing import counted, report
 from hammingway.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -57,5 +57,5 @@ def command(
     with progress_bar("searching") as progress:
         ids, found = exact_neighbors(Q, X, k, metric=metric, progress=progress)
     write_arrays(ids, found, out, distances_out=distances)
-    sentence = f"{out}: {k} neighbours of {len(Q)} queries among {len(X)} vectors."
+    sentence = f"{out}: {counted(k, 'neighbour')} of {counted(len(Q), 'query')} among {counted(len(X), 'vector')}."
     report(sentence, as_json=as_json, n_queries=len(Q), n=len(X), k=k, metric=metric, out=str(out))

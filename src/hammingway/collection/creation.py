@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from hammingway.collection.database import Folder, create_database, system_errors
 from hammingway.collection.records import Manifest, encode, mark
+from hammingway.collection.remedies import Remedy
 from hammingway.collection.segments import sync_folder
-from hammingway.errors import InvalidInputError
+from hammingway.errors import RefusedError
 
 if TYPE_CHECKING:
     from hammingway.hashers.base import Hasher
@@ -25,11 +26,11 @@ def create_folder(path: str | os.PathLike[str], manifest: Manifest, encoder: Has
 
     Raises
     ------
-    InvalidInputError : there is something at ``path`` already.
+    RefusedError : there is something at ``path`` already.
     """
     final = Path(path)
     if final.exists():
-        raise InvalidInputError(f"{final} exists already; open it with Collection.open, or choose another path.")
+        raise RefusedError(f"{final} exists already", Remedy.CHOOSE_PATH)
     unfinished = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}.", suffix=".part"))
     try:
         folder = Folder(unfinished)

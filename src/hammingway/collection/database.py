@@ -285,7 +285,7 @@ def _take_lock(folder: Folder) -> int:
     except BlockingIOError as error:
         os.close(descriptor)
         raise CollectionLockedError(
-            f"{folder.path} is open for writing elsewhere; close it there, or open it here with read_only=True."
+            f"{folder.path} is open for writing elsewhere; close it there, or open it here only to read."
         ) from error
     return descriptor
 

@@ -12,7 +12,8 @@ from hammingway.codes import Codes
 from hammingway.collection.database import Folder
 from hammingway.collection.inputs import check_originals
 from hammingway.collection.records import Manifest
-from hammingway.errors import FileFormatError, InvalidInputError
+from hammingway.collection.remedies import Remedy
+from hammingway.errors import FileFormatError, InvalidInputError, RefusedError
 from hammingway.indexes.base import check_codes
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Encoding:
         FileFormatError : its file is damaged, or not the one the collection was created with.
         """
         if not self._manifest.has_encoder:
-            raise InvalidInputError("this collection stores no encoder; hand over Codes instead of vectors.")
+            raise RefusedError("this collection stores no encoder", Remedy.GIVE_CODES)
         if self._hasher is None:
             from hammingway.hashers.saving import load_hasher
 
@@ -77,9 +78,8 @@ class Encoding:
         InvalidInputError : codes, which have no scores, or no encoder is stored.
         """
         if isinstance(queries, Codes | StoredCodes) or not self._manifest.has_encoder:
-            raise InvalidInputError(
-                "query_bits ranks by the scores that the stored encoder gives query vectors: hand over vectors, to a "
-                "collection that was created with encoder=hasher."
+            raise RefusedError(
+                "query_bits ranks by the scores that the stored encoder gives query vectors", Remedy.USE_ENCODER
             )
         return self.hasher.project_queries(queries)
 
@@ -88,8 +88,8 @@ class Encoding:
         dtype = self._manifest.originals
         if dtype is None:
             if vectors is not None:
-                raise InvalidInputError("this collection keeps no vectors; create one with originals='float32'.")
+                raise RefusedError("this collection keeps no vectors", Remedy.KEEP_ORIGINALS)
             return None
         if vectors is None:
-            raise InvalidInputError(f"this collection keeps vectors as {dtype}; hand them over as vectors.")
+            raise RefusedError(f"this collection keeps vectors as {dtype}", Remedy.GIVE_ORIGINALS)
         return check_originals(vectors, dtype, shape)

@@ -58,7 +58,9 @@ def _filter(filter_: object, depth: int) -> Condition:
     if depth > _MAX_DEPTH:
         raise InvalidInputError(f"a filter may nest {_MAX_DEPTH} levels deep; this one nests deeper.")
     if not isinstance(filter_, Mapping):
-        raise InvalidInputError(f'a filter must be a dict such as {{"section": "python"}}; got {filter_!r}.')
+        raise InvalidInputError(
+            f'a filter must be a dict (a JSON object) such as {{"section": "python"}}; got {filter_!r}.'
+        )
     return _joined([_entry(name, value, depth) for name, value in filter_.items()], "AND")
 
 
@@ -131,7 +133,7 @@ def _among(path: str, operand: object) -> Condition:
 
 def _exists(path: str, operand: object) -> Condition:
     if not isinstance(operand, bool):
-        raise InvalidInputError(f"$exists takes True or False; got {operand!r}.")
+        raise InvalidInputError(f"$exists takes true or false, a bool; got {operand!r}.")
     return Condition(f"json_type(body, ?) IS {'NOT ' if operand else ''}NULL", (path,))
 
 

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hammingway.collection.parts import Snapshot
-from hammingway.errors import InvalidInputError
+from hammingway.collection.remedies import Remedy
+from hammingway.errors import RefusedError
 from hammingway.indexes.file_pages import FilePages
 from hammingway.indexes.originals import VectorSource
 
@@ -22,14 +23,12 @@ class KeptVectors(VectorSource):
 
     Raises
     ------
-    InvalidInputError : it keeps none.
+    RefusedError : it keeps none.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
         if snapshot.manifest.originals is None:
-            raise InvalidInputError(
-                "this collection keeps no vectors to re-rank by; create one with originals='float32'."
-            )
+            raise RefusedError("this collection keeps no vectors to re-rank by", Remedy.KEEP_ORIGINALS)
         self._snapshot = snapshot
         self._firsts = np.cumsum([0, *(part.n_slots for part in snapshot.parts)])
         self._pages = [None if part.originals is None else FilePages(part.originals) for part in snapshot.parts]

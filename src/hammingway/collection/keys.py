@@ -12,7 +12,8 @@ from hammingway.collection.changes import Change
 from hammingway.collection.inputs import check_names, is_name
 from hammingway.collection.names import Names
 from hammingway.collection.parts import Snapshot
-from hammingway.errors import InvalidInputError
+from hammingway.collection.remedies import Remedy
+from hammingway.errors import InvalidInputError, RefusedError
 from hammingway.ids import MAX_ID, check_code_ids, check_ids, name_some
 
 __all__ = ["Ids", "find_known", "has", "name_keys", "new_keys"]
@@ -64,7 +65,7 @@ def new_keys(change: Change, ids: Ids | None, n: int, *, replace: bool) -> tuple
     present = keys[change.snapshot.find(keys)[0] >= 0] if ids is not None else keys[:0]
     if present.size:
         if not replace:
-            raise InvalidInputError(f"{name_some(present)} already in the collection; upsert replaces items.")
+            raise RefusedError(f"{name_some(present)} already in the collection", Remedy.REPLACE)
         change.replaced(present)
     if n:
         change.update(next_key=max(manifest.next_key, int(keys.max()) + 1))
@@ -81,7 +82,7 @@ def name_keys(snapshot: Snapshot, keys: NDArray[np.int64]) -> NDArray[np.object_
 
 def _new_named(change: Change, ids: Ids | None, n: int, *, replace: bool) -> tuple[NDArray[np.int64], Names, Any]:
     if ids is None:
-        raise InvalidInputError("this collection names its items by strings; give ids, one an item.")
+        raise RefusedError("this collection names its items by strings", Remedy.GIVE_IDS)
     names = check_names(ids, n)
     encoded = Names.of(names)
     keys = change.snapshot.find_names(names, encoded.hashes)
@@ -89,7 +90,7 @@ def _new_named(change: Change, ids: Ids | None, n: int, *, replace: bool) -> tup
     if present.size:
         if not replace:
             known = [name for name, key in zip(names, keys.tolist(), strict=True) if key >= 0]
-            raise InvalidInputError(f"{_some_names(known)} already in the collection; upsert replaces items.")
+            raise RefusedError(f"{_some_names(known)} already in the collection", Remedy.REPLACE)
         change.replaced(present)
     # A replaced item keeps its key, and with it its place among equal distances.
     keys[new] = _next_keys(change.manifest.next_key, len(new))
@@ -101,7 +102,7 @@ def _new_named(change: Change, ids: Ids | None, n: int, *, replace: bool) -> tup
 
 def _next_keys(first: int, n: int) -> NDArray[np.int64]:
     if first > MAX_ID + 1 - n:
-        raise InvalidInputError(f"no {n} ids are left after {first - 1}; give ids of your own.")
+        raise RefusedError(f"no {n} ids are left after {first - 1}", Remedy.GIVE_IDS)
     return np.arange(first, first + n, dtype=np.int64)
 
 

@@ -14,8 +14,9 @@ from hammingway.codes import Codes
 from hammingway.collection.encoding import CodesOrVectors, Encoding
 from hammingway.collection.kept_vectors import KeptVectors
 from hammingway.collection.parts import Part, Snapshot
+from hammingway.collection.remedies import Remedy
 from hammingway.collection.scan import best_scored, nearest
-from hammingway.errors import InvalidInputError
+from hammingway.errors import InvalidInputError, RefusedError
 from hammingway.indexes.base import check_k
 from hammingway.indexes.query_weights import check_scores, quantize_scores
 from hammingway.indexes.rerank import MetricName, Reranked, rerank
@@ -121,5 +122,5 @@ def _check_vectors(vectors: ArrayLike | None, n_queries: int, depth: int | None,
             raise InvalidInputError("vectors of queries are for rerank=; leave them out, or say how many candidates.")
         return None
     if vectors is None:
-        raise InvalidInputError("rerank needs the queries' vectors; hand them over as queries, or as vectors=.")
+        raise RefusedError("rerank needs the queries' vectors", Remedy.GIVE_QUERY_VECTORS)
     return np.asarray(vectors)

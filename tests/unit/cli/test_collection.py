@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from hammingway import Codes, Collection
+from hammingway.cli.collection_inputs import SHELL_REMEDIES
 from hammingway.code_files import write_codes
+from hammingway.collection.remedies import Remedy
 
 MAIN = "from hammingway.cli.main import main; main()"
 WHERE = '{"year": {"$gte": 2150}}'
@@ -134,7 +136,21 @@ def test_info_compact_and_verify_say_what_the_library_says(run, filled):
     file.write_bytes(raw)
     result = run("collection", "verify", filled, "--json")
     assert result.exit_code == 2 and file.name in json.loads(result.stdout)["damages"][0]
-    assert "has 1 damaged places; restore a copy" in result.stderr
+    assert "has 1 damaged place; restore a copy" in result.stderr
+
+
+def test_every_remedy_of_the_library_has_its_words_for_the_shell():
+    assert set(SHELL_REMEDIES) == set(Remedy.__members__)
+    assert not any(told in Remedy.__members__.values() for told in SHELL_REMEDIES.values())
+
+
+def test_one_item_is_no_items(run, tmp_path):
+    write_codes(tmp_path / "one.codes", Codes.from_bits([[1]]))
+    assert ok(run("collection", "create", tmp_path / "c", "--bits", 1)).endswith("of 1-bit codes under integer ids.\n")
+    assert ok(run("collection", "add", tmp_path / "c", tmp_path / "one.codes")).endswith("added 1 item; it holds 1.\n")
+    answer = run("collection", "search", tmp_path / "c", tmp_path / "one.codes", "--out", tmp_path / "found.jsonl")
+    assert ok(answer).endswith("results of 1 query.\n")
+    assert ok(run("collection", "delete", tmp_path / "c", 0)).endswith("deleted 1 item; it holds 0.\n")
 
 
 def test_codes_keep_their_ids_and_items_are_replaced(run, beside):
@@ -172,15 +188,37 @@ def test_encoder_is_fitted_on_the_way(run, files, tmp_path):
         (["create", "new"], "give --model, --hasher with --train, or --bits"),
         (["create", "new", "--hasher", "itq", "--bits", 8], "--hasher and --train go together"),
         (["create", "new", "--model", "itq.model", "--bits", 8], "--model has its own hasher and width"),
-        (["create", "c", "--bits", 8], "exists already"),
+        (["create", "c", "--bits", 8], "exists already; choose another path."),
         (["search", "absent", "queries.npy"], "does not exist"),
         (["search", ".", "queries.npy"], "not a collection"),
         (["search", "c", "queries.npy", "--where", "{"], "no JSON"),
+        (["search", "c", "queries.npy", "--where", "[]"], "'[]' is no JSON object"),
         (["search", "c", "queries.npy", "--where", '{"a": {"$near": 1}}'], "not an operator"),
-        (["search", "c", "queries.npy", "-k", 5, "--rerank", 2], "from -k 5; got 2"),
+        (
+            ["search", "c", "queries.npy", "-k", 5, "--rerank", 2],
+            "--rerank is how many candidates are put in order, from -k 5; got 2",
+        ),
         (["search", "c", "queries.npy", "--radius", 2, "--asymmetric"], "--radius counts bits"),
         (["search", "c", "queries.npy", "-k", 2, "--radius", 2], "exclude each other"),
-        (["search", "c", "queries.codes", "--asymmetric"], "hand over vectors"),
+        (
+            ["search", "c", "queries.codes", "--asymmetric"],
+            "--asymmetric ranks by the scores that the stored encoder gives query vectors; give QUERIES as vectors, "
+            "to a collection that was created with --model or --hasher.",
+        ),
+        (
+            ["search", "c", "queries.codes", "-k", 2, "--rerank", 5],
+            "--rerank needs the queries' vectors; give QUERIES as vectors, or the vectors by --vectors FILE.",
+        ),
+        (["search", "c", "queries.npy", "--vectors", "queries.npy"], "--vectors is for --rerank; give --rerank N too"),
+        (["search", "plain", "queries.npy"], "stores no encoder; give a file of codes, as 'hammingway encode' writes."),
+        (["add", "plain", "queries.npy"], "stores no encoder; give a file of codes"),
+        (["add", "plain", "queries.codes", "--vectors", "queries.npy"], "create one with --originals float32."),
+        (["add", "c", "queries.codes"], "keeps vectors as float32; give them by --vectors FILE."),
+        (
+            ["add", "c", "queries.npy", "--ids", "first.txt"],
+            "id 0 already in the collection; --replace replaces items.",
+        ),
+        (["add", "named", "queries.npy"], "names its items by strings; give --ids FILE, an id a row."),
         (["search", "c", "itq3.codes"], "3 bits"),
         (["add", "c", "queries.npy", "--ids", "five.txt"], "--ids has 5 rows for 7 rows of DATA"),
         (["add", "c", "queries.npy", "--ids", "words.txt"], "whole numbers from 0, below 2**63; got 'one'"),
@@ -203,11 +241,14 @@ def test_failure_is_a_sentence_with_the_remedy(refused, run, files, tmp_path, mo
         (tmp_path / name).write_bytes((files / name).read_bytes())
     write_codes("itq3.codes", Codes.from_bits([[1, 0, 1]]))
     (tmp_path / "five.txt").write_text("1\n2\n3\n4\n5\n")
+    (tmp_path / "first.txt").write_text("".join(f"{i * 9}\n" for i in range(7)))
     (tmp_path / "numbers.txt").write_text("1\n" * 7)
     (tmp_path / "words.txt").write_text("one\n" * 7)
     (tmp_path / "text.npy").write_text("1\n2\n")
     np.save("scores.npy", np.ones(7))
     ok(run("collection", "create", "c", "--model", "itq.model", "--originals", "float32"))
+    ok(run("collection", "create", "plain", "--bits", 13))
+    ok(run("collection", "create", "named", "--model", "itq.model", "--id-type", "string"))
     ok(run("collection", "add", "c", "queries.npy"))
     assert sentence in refused("collection", *typed)
 

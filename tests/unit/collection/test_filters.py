@@ -150,7 +150,7 @@ WRONG = [
     ({"a": {"$gt": None}}, "number or a text"),
     ({"a": {"$gt": True}}, "number or a text"),
     ({"a": {"$in": "xy"}}, "takes a list"),
-    ({"a": {"$exists": 1}}, "True or False"),
+    ({"a": {"$exists": 1}}, "true or false"),
     ({"a": [1]}, "a text, a number, a bool or None"),
     ({"a": float("nan")}, "finite"),
     ({"a": 2**63}, "64 bits"),
