@@ -91,6 +91,10 @@ def _encoder(
     from hammingway.cli.reading import open_vectors
 
     hasher = make_hasher(name, n_bits, seed=seed, params=params)
+    if hasher.__sklearn_tags__().target_tags.required:
+        raise click.UsageError(
+            f"{name} learns from classes; fit it by 'hammingway fit --labels FILE', and give the file as --model."
+        )
     X = open_vectors(train, key=key)
     with progress_bar(f"fitting {name}") as progress:
         return hasher.fit(X, progress=progress)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hammingway.cli import options
 from hammingway.cli.options import InputFile, OutputFile, RegisteredName
 from hammingway.cli.printing import counted, report
+from hammingway.errors import FileFormatError, ShapeError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hammingway.hashers import Hasher
 
 __all__ = ["command"]
 
@@ -52,14 +59,38 @@ def command(
     from hammingway.cli.hasher_choice import make_hasher
     from hammingway.cli.reading import open_vectors
     from hammingway.cli.training_bar import fit_with_bar
-    from hammingway.datasets.formats import read_labels
 
     hasher = make_hasher(name, n_bits, seed=seed, params=params, settings=settings)
     X = open_vectors(data, key=key)
-    y = None if labels is None else read_labels(labels)
+    y = _class_labels(labels, hasher, name, n_rows=len(X))
     fit_with_bar(hasher, X, y, label=f"fitting {name}", run_dir=run_dir)
     hasher.save(out)
     n, d = X.shape
     sentence = f"{out}: {name} of {counted(hasher.n_bits_, 'bit')}, fitted on {n} x {d}."
     facts = {"hasher": name, "n_bits": hasher.n_bits_, "n": n, "d": d, "seed": seed}
     report(sentence, as_json=as_json, **facts, fingerprint=hasher.fingerprint(), out=str(out))
+
+
+def _class_labels(path: Path | None, hasher: Hasher, name: str, *, n_rows: int) -> NDArray[np.int64] | None:
+    """Return the labels in a file, one a row of DATA, or None where none are given nor needed.
+
+    Raises
+    ------
+    click.UsageError : the hasher learns from labels, and there are none.
+    FileFormatError, ShapeError : no labels, or not one a row.
+    """
+    from hammingway.datasets.formats import read_labels
+
+    if path is None:
+        if hasher.__sklearn_tags__().target_tags.required:
+            raise click.UsageError(
+                f"{name} learns from classes; give --labels FILE, a whole number for each row of DATA."
+            )
+        return None
+    try:
+        labels = read_labels(path)
+    except FileFormatError as error:
+        raise FileFormatError(f"--labels FILE holds a whole number a row: {error}") from error
+    if len(labels) != n_rows:
+        raise ShapeError(f"--labels {path} has {counted(len(labels), 'label')} for {counted(n_rows, 'row')} of DATA.")
+    return labels

@@ -154,3 +154,38 @@ def test_deep_hasher_takes_its_options_by_path(run, files, vectors, tmp_path):
 def test_setting_that_cannot_be_used_is_refused(refused, files, tmp_path, hasher, arguments, said):
     fit = ("fit", files / "vectors.npy", "--hasher", hasher, "--labels", files / "labels.npy", "--out", tmp_path / "m")
     assert said in refused(*fit, *arguments)
+
+
+@pytest.mark.parametrize("hasher", ["cca-itq", "dsh"])
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        (None, "learns from classes; give --labels FILE, a whole number for each row of DATA."),
+        (np.zeros(299, int), "--labels labels.npy has 299 labels for 300 rows of DATA."),
+        (np.zeros(1, int), "--labels labels.npy has 1 label for 300 rows of DATA."),
+        (np.linspace(0, 1, 300), "--labels FILE holds a whole number a row: labels.npy holds values of type float64"),
+        (
+            np.zeros((300, 3), int),
+            "--labels FILE holds a whole number a row: labels.npy holds an array of shape (300, 3)",
+        ),
+        (np.zeros(300, int), "--labels holds only one class"),
+    ],
+)
+def test_labels_that_are_missing_or_wrong_are_told_in_one_sentence(
+    refused, files, tmp_path, monkeypatch, hasher, labels, sentence
+):
+    if hasher == "dsh":
+        pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    options = ["--hasher", hasher, "--bits", 2, "--out", "m"]
+    if labels is not None:
+        np.save("labels.npy", labels)
+        options += ["--labels", "labels.npy"]
+    told = refused("fit", files / "vectors.npy", *options)
+    assert sentence in told and "y is" not in told and "n_samples" not in told
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_collection_is_not_created_with_a_hasher_that_needs_labels(refused, files, tmp_path):
+    options = ["--hasher", "cca-itq", "--bits", 2, "--train", files / "vectors.npy"]
+    assert "fit it by 'hammingway fit --labels FILE'" in refused("collection", "create", tmp_path / "c", *options)
