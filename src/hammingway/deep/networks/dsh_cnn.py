@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import torch
@@ -37,7 +38,8 @@ class DSHNetwork(Network):
     """Three convolutions of 5 x 5 (32, 32 and 64 channels), each pooled 3 x 3 by steps of 2, and two linear layers.
 
     ReLU follows each convolution and the first linear layer; the first pooling takes the largest value, the others the
-    mean. Weights are drawn by Xavier's rule.
+    mean. Weights start uniform with variance 1 / inputs, as by Caffe's filler 'xavier'; with the usual 2 / (inputs +
+    outputs) the first layer's outputs would be up to four times smaller, and all images nearly one point.
 
     References
     ----------
@@ -76,7 +78,8 @@ class DSHNetwork(Network):
         self.train()
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
+                limit = math.sqrt(3 / module.weight[0].numel())
+                nn.init.uniform_(module.weight, -limit, limit)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from sklearn.datasets import load_digits
 
+from hammingway.deep import DSH
 from hammingway.deep.batches import Rows
 from hammingway.deep.networks.dsh_cnn import DSHNetwork, DSHNetworkOptions
 from hammingway.errors import ShapeError
@@ -73,3 +75,23 @@ def test_any_image_size_and_width_of_code(shape, n_bits):
 def test_vectors_are_refused():
     with pytest.raises(ShapeError, match="takes images"):
         made(8, (12,))
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_weights_start_uniform_with_variance_one_over_inputs(batch_norm):
+    network = made(500, batch_norm=batch_norm)
+    layers = [layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear)]
+    assert len(layers) == 5
+    for layer in layers:
+        weight = layer.weight.detach().flatten(1)
+        assert float(weight.var() * weight.shape[1]) == pytest.approx(1, rel=0.05)
+        assert float(weight.abs().max()) <= np.sqrt(3 / weight.shape[1]) * (1 + 1e-6)
+        assert not layer.bias.any()
+
+
+@pytest.mark.slow
+def test_digits_are_learnt_without_batch_normalisation():
+    pixels, labels = load_digits(return_X_y=True)
+    training = {"epochs": 10, "learning_rate": 0.003, "validation_share": 0.2}
+    hasher = DSH(16, network="dsh-cnn", image_shape=(8, 8, 1), training=training, random_state=0)
+    assert max(entry["validation"]["map"] for entry in hasher.fit(pixels, labels).training_log_) > 0.6
