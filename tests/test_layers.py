@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "hammingway"
 
 CORE = {"errors", "codes", "results", "registry", "suggest", "config", "progress", "storage", "kernels"}
-CORE |= {"code_files", "ids"}
+CORE |= {"code_files", "extras", "ids"}
 LAYERS = {
     **dict.fromkeys(CORE, 0),
     **dict.fromkeys(["hashers", "indexes", "metrics", "datasets"], 1),

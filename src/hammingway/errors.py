@@ -106,7 +106,9 @@ class MissingExtraError(HammingwayError, ImportError):
     """A feature needs an optional dependency that is not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs an optional dependency; install it with: pip install 'hammingway[{extra}]'.")
+        from hammingway.extras import install_command
+
+        super().__init__(f"{feature} needs the extra hammingway[{extra}]; install it by: {install_command(extra)}.")
         self.extra = extra
 
     def __reduce__(self) -> tuple[object, ...]:

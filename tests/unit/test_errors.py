@@ -8,6 +8,7 @@ import pytest
 
 from hammingway import errors
 from hammingway.errors import MissingExtraError, RefusedError
+from hammingway.extras import install_command
 
 
 @pytest.mark.parametrize("name", errors.__all__)
@@ -28,7 +29,7 @@ def test_missing_extra_names_the_command_that_helps():
     error = MissingExtraError("Reading parquet", "data")
     assert isinstance(error, ImportError)
     assert str(error) == (
-        "Reading parquet needs an optional dependency; install it with: pip install 'hammingway[data]'."
+        f"Reading parquet needs the extra hammingway[data]; install it by: {install_command('data')}."
     )
 
 

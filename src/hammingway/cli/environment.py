@@ -9,6 +9,7 @@ from importlib import metadata
 from typing import Any
 
 from hammingway import __version__
+from hammingway.extras import requirements
 
 __all__ = ["describe_environment", "extras", "package_versions"]
 
@@ -59,11 +60,7 @@ def _version(name: str) -> str | None:
 
 def _requirements() -> dict[str, list[str]]:
     """Return extra -> required distributions as the installed metadata has them; "" is the base."""
-    table: dict[str, list[str]] = {}
-    for requirement in metadata.requires("hammingway") or []:
-        name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
-        extra = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", requirement)
-        names = table.setdefault(extra[1] if extra else "", [])
-        if name != "hammingway":
-            names.append(name)
-    return table
+    return {
+        extra: [name for line in lines if (name := re.split(r"[^\w.-]", line, maxsplit=1)[0]) != "hammingway"]
+        for extra, lines in requirements().items()
+    }
