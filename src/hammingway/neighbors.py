@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from hammingway import registry
@@ -242,7 +243,8 @@ class HammingNeighbors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []  # a graph is float64 whatever comes in
-        tags.target_tags.required = self.hasher is not None and type(self.hasher).supervised
+        if self.hasher is not None:  # the clone that fit would make, as what a deep one needs is its objective's matter
+            tags.target_tags.required = get_tags(clone(self.hasher)).target_tags.required
         return tags
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
+from sklearn.utils import get_tags
 
 from hammingway import registry, storage
 from hammingway.deep import DSH, DeepHasher, HashNet
@@ -17,6 +18,7 @@ from hammingway.deep.objectives.dsh import DSHObjective
 from hammingway.errors import ConfigError, FileFormatError, InvalidInputError, ShapeError
 from hammingway.hashers import load_hasher
 from hammingway.indexes import FlatIndex
+from hammingway.neighbors import HammingNeighbors
 
 TINY = {"epochs": 1}
 
@@ -48,6 +50,16 @@ def test_codes_of_one_class_are_found_together(digits):
     hasher = HashNet(32, random_state=0, training={"epochs": 30}).fit(X[100:], y[100:])
     found = FlatIndex(32).add(hasher.encode(X[100:])).search(hasher.encode(X[:100]), 5)
     assert (y[100:][found.ids] == y[:100, None]).mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    ("objective", "needed"), [("dsh", True), ({"name": "csq"}, True), ("autohash", False), (None, True)]
+)
+def test_neighbours_by_a_deep_hasher_need_labels_where_its_objective_does(blobs, objective, needed):
+    X, y = blobs
+    hasher = DeepHasher(8, objective=objective, network="linear", training=TINY, random_state=0)
+    assert get_tags(HammingNeighbors(hasher)).target_tags.required is needed
+    assert get_tags(HammingNeighbors(hasher.fit(X, y))).target_tags.required is needed
 
 
 def test_labels_may_be_strings_or_whole_floats_or_numbers_with_gaps(blobs):
