@@ -49,6 +49,29 @@ def test_lazy_module_has_a_home_for_every_name(module):
         _ = module.nonsense
 
 
+@pytest.mark.parametrize("name", hammingway._MODULES)
+def test_module_is_there_without_an_import_of_its_own(name):
+    if name == "deep":
+        pytest.importorskip("torch")
+    assert f"hammingway.{name}" in modules_after(f"import hammingway; hammingway.{name}")
+
+
+def test_without_torch_the_deep_module_is_told_as_an_extra():
+    statement = """
+import importlib.util, hammingway
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "torch" else found(name, *rest)
+for _ in range(2):
+    try:
+        hammingway.deep
+    except ImportError as error:
+        assert type(error).__name__ == "MissingExtraError" and "Deep hashing needs" in str(error), error
+    else:
+        raise SystemExit("no error")
+"""
+    assert "torch" not in modules_after(statement)
+
+
 @pytest.mark.parametrize("kind", registry.KINDS)
 def test_every_registered_name_loads(kind):
     assert all(registry.load(kind, name) is not None for name in registry.names(kind))

@@ -5,6 +5,8 @@ Names load on first use, so that ``import hammingway`` stays fast:
 >>> import hammingway as hw
 >>> hw.Codes.from_scores([[1.0, -1.0]])
 Codes(1 codes of 2 bits)
+
+So do the modules that users need by name, such as ``hammingway.deep`` and ``hammingway.datasets``.
 """
 
 from __future__ import annotations
@@ -71,8 +73,12 @@ _HOMES = {
     "rerank": "hammingway.indexes",
 }
 
+_MODULES = ("datasets", "deep", "errors", "faiss_style", "hashers", "indexes", "metrics", "registry")
+
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"hammingway.{name}")  # which sets the attribute
     if name not in _HOMES:
         raise AttributeError(f"module 'hammingway' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)
