@@ -35,7 +35,7 @@ _FIRST_SPREAD = 2.0  # standard deviation of the logits at the start
 
 
 class Distilled(Hasher):
-    """Linear codes and a linear query map, trained to give back the true nearest rows.
+    """Linear codes and a query map, trained to give back the true nearest rows; minutes to fit, others take seconds.
 
     Two maps are learnt: score = (x - mean) · weights + offsets, whose sign is the code of a database row, and another
     for queries, :meth:`project_queries`, whose float scores are summed with the signs of a code

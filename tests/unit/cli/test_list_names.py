@@ -51,3 +51,8 @@ def test_unknown_kind_is_refused_with_the_known_ones(refused):
     sentence = refused("list", "hasher")
     assert "'[KIND]'" in sentence
     assert "'hashers'" in sentence
+
+
+def test_the_hasher_that_takes_minutes_says_so(run):
+    lines = run("list", "hashers").stdout.splitlines()
+    assert [line.split()[0] for line in lines if "minutes to fit" in line] == ["distilled"]
