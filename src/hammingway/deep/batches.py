@@ -14,7 +14,7 @@ from hammingway.hashers.rows import float_rows
 
 __all__ = ["Batch", "Rows", "as_examples"]
 
-_HELD_BYTES = 2**31  # rows of float32 that are kept in memory once they were read
+_HELD_BYTES = 2**31  # of rows that are kept in memory once they were read
 _BLOCK_ROWS = 1024
 
 
@@ -80,19 +80,20 @@ class Rows:
 
     def __getitem__(self, places: slice | Tensor | NDArray[np.int64]) -> Tensor:
         if self._held is not None:
-            return self._held[torch.from_numpy(places) if isinstance(places, np.ndarray) else places]
+            return self._held[torch.from_numpy(places) if isinstance(places, np.ndarray) else places].float()
         chosen = self._indices[places.numpy() if isinstance(places, Tensor) else places]
         return as_examples(float_rows(self._X, chosen), self._image_shape)
 
     def read_once(self) -> None:
-        """Look at every row, and keep them all as float32 if they take no more than 2 GiB.
+        """Look at every row, and keep them all, bytes as bytes and others as float32, if they take no more than 2 GiB.
 
         Raises
         ------
         InvalidInputError : NaN, infinity or a value beyond ±1e30; the message says in which row of X.
         """
-        keep = len(self) * 4 * self._X.shape[1] <= _HELD_BYTES
-        held = torch.empty(len(self) if keep else 0, *self.input_shape)
+        kind = torch.uint8 if self._X.dtype == np.uint8 else torch.float32
+        keep = len(self) * kind.itemsize * self._X.shape[1] <= _HELD_BYTES
+        held = torch.empty(len(self) if keep else 0, *self.input_shape, dtype=kind)
         for start in range(0, len(self), _BLOCK_ROWS):
             block = self[start : start + _BLOCK_ROWS]
             if keep:

@@ -58,3 +58,13 @@ def test_rows_beyond_the_limit_are_not_kept(monkeypatch):
     large.read_once()
     assert small._held is not None
     assert large._held is None
+
+
+def test_pixels_are_kept_as_bytes(monkeypatch):
+    monkeypatch.setattr(batches, "_HELD_BYTES", 10 * 6)
+    pixels = np.arange(60, dtype=np.uint8).reshape(10, 6) * 4
+    rows = Rows(pixels, image_shape=(1, 2, 3))
+    rows.read_once()
+    assert rows._held is not None and rows._held.dtype == torch.uint8
+    assert rows[:].dtype == torch.float32
+    assert_array_equal(rows[torch.tensor([9, 0])], pixels[[9, 0]].reshape(2, 1, 2, 3).transpose(0, 3, 1, 2))
