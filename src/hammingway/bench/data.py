@@ -18,13 +18,16 @@ from hammingway.datasets.formats import read_labels, read_vectors
 from hammingway.datasets.named import DATA_VARIABLE, load
 from hammingway.datasets.retrieval import RetrievalData, from_vectors
 from hammingway.errors import ConfigError, InvalidInputError
+from hammingway.progress import Progress
 
 __all__ = ["data_facts", "hold_out", "open_data"]
 
 _FILE_ONLY = ("key", "labels", "n_database")
 
 
-def open_data(spec: DataSpec, *, data_dir: str | os.PathLike[str] | None = None) -> RetrievalData:
+def open_data(
+    spec: DataSpec, *, data_dir: str | os.PathLike[str] | None = None, progress: Progress | None = None
+) -> RetrievalData:
     """Return the queries, database and training rows that ``spec`` names.
 
     Parameters
@@ -32,6 +35,7 @@ def open_data(spec: DataSpec, *, data_dir: str | os.PathLike[str] | None = None)
     spec : a registered name is loaded in its protocol; anything else is a file below the data folder.
     data_dir : the data folder; if not given, that of the environment variable ``HAMMINGWAY_DATA``; else files are
         looked for in the current folder, and registered data sets are downloaded.
+    progress : told the images read, for a registered data set of images.
 
     Raises
     ------
@@ -42,7 +46,7 @@ def open_data(spec: DataSpec, *, data_dir: str | os.PathLike[str] | None = None)
         for name in _FILE_ONLY:
             if getattr(spec, name) is not None:
                 raise ConfigError(f"{name} is for files; the data set {spec.dataset!r} brings its own. Remove it.")
-        data = load(spec.dataset, protocol=spec.protocol, data_dir=data_dir)
+        data = load(spec.dataset, protocol=spec.protocol, data_dir=data_dir, progress=progress)
         return _fit_on_database(data) if spec.fit_on == "database" else data
     if spec.protocol is not None:
         raise ConfigError(f"protocol {spec.protocol!r} is for registered data sets; {spec.dataset!r} is a file.")

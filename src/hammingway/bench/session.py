@@ -53,8 +53,8 @@ def measure(
     InvalidInputError : another evaluation is writing to ``out``.
     """
     plan.runs()  # a plan that cannot be unfolded fails here, before any data is read
-    with bar("reading data"):
-        data = open_data(plan.data, data_dir=data_dir)
+    with bar("reading data") as progress:
+        data = open_data(plan.data, data_dir=data_dir, progress=progress)
     store = None if out is None else RecordStore(Path(out) / RECORDS_NAME)
     with nullcontext() if store is None else store.exclusive():
         with bar("exact neighbours") as progress:

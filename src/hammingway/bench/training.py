@@ -80,8 +80,8 @@ def train_plan(
     runs = plan.runs()
     for run in runs:
         make_hasher(run.spec).check_options()
-    with bar("reading data"):
-        data = open_data(plan.data, data_dir=data_dir)
+    with bar("reading data") as progress:
+        data = open_data(plan.data, data_dir=data_dir, progress=progress)
     with bar("exact neighbours") as progress:
         setting = prepare(data, plan, progress=progress)
     results = []

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from hammingway import registry
+from hammingway.bench import data
 from hammingway.bench.session import DEMO_PLAN, locate, measure
 from hammingway.bench.spec import Component, DataSpec, PlanSpec
 from hammingway.bench.store import RecordStore
+from hammingway.bench.training import train_plan
+from hammingway.bench.variants import TrainingPlan
 from hammingway.errors import ConfigError, InvalidInputError
 
 
@@ -62,3 +65,23 @@ def test_two_evaluations_do_not_share_a_folder(tmp_path):
     with RecordStore(tmp_path / "out" / "records.jsonl").exclusive(), busy:
         measure(plan, **arguments)
     assert len(measure(plan, **arguments)) == 1
+
+
+def test_reading_of_images_is_told_to_the_bar_of_a_plan_of_either_kind(tmp_path, monkeypatch):
+    def slow_load(name, *, protocol, data_dir, progress):
+        progress(3, 4)
+        raise InvalidInputError("read so far")
+
+    monkeypatch.setattr(data, "load", slow_load)
+    told = []
+
+    @contextmanager
+    def bar(label):
+        yield lambda done, total: told.append((label, done, total))
+
+    digits = DataSpec(dataset="digits")
+    with pytest.raises(InvalidInputError, match="read so far"):
+        measure(PlanSpec(data=digits, hashers=(Component(name="lsh"),), n_bits=(8,)), bar=bar)
+    with pytest.raises(InvalidInputError, match="read so far"):
+        train_plan(TrainingPlan(data=digits, base={"hasher": "lsh", "n_bits": 8}), bar=bar, out=tmp_path)
+    assert told == 2 * [("reading data", 3, 4)]
