@@ -25,10 +25,11 @@ from safetensors.numpy import save_file
 
 from hammingway.errors import FileFormatError, InvalidInputError
 
-__all__ = ["atomic_path", "atomic_writer", "digest", "read_arrays", "read_kind", "write_arrays"]
+__all__ = ["atomic_path", "atomic_writer", "digest", "looks_sealed", "read_arrays", "read_kind", "write_arrays"]
 
 FORMAT_VERSION = 1
 _HEADER_KEY = "hammingway"
+_START = b'{"__metadata__"'  # after eight bytes that tell the length of the header
 
 
 @contextmanager
@@ -134,6 +135,12 @@ def read_kind(path: str | os.PathLike[str]) -> str | None:
         return str(_envelope(metadata, path)["kind"])
     except (SafetensorError, FileFormatError):
         return None
+
+
+def looks_sealed(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file begins as those of :func:`write_arrays` do, be it sound or damaged."""
+    with Path(path).open("rb") as file:
+        return file.read(8 + len(_START))[8:] == _START
 
 
 def digest(array: NDArray[Any]) -> str:

@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 
 from hammingway import storage
 from hammingway.errors import FileFormatError, InvalidInputError
-from hammingway.storage import atomic_path, atomic_writer, digest, read_arrays, read_kind, write_arrays
+from hammingway.storage import atomic_path, atomic_writer, digest, looks_sealed, read_arrays, read_kind, write_arrays
 
 DTYPES = [np.bool_, np.uint8, np.int16, np.uint64, np.int64, np.float16, np.float32, np.float64]
 SMALL = {"codes": np.arange(6, dtype=np.uint8).reshape(2, 3), "mean": np.array([0.5, -1.0])}
@@ -285,3 +285,14 @@ def test_a_pipe_is_refused_and_stays(tmp_path):
     with pytest.raises(InvalidInputError, match="device or a pipe"), atomic_path(tmp_path / "pipe"):
         pytest.fail("the body ran")
     assert [path.is_fifo() for path in tmp_path.iterdir()] == [True]
+
+
+def test_a_damaged_file_still_looks_sealed_and_a_foreign_one_does_not(tmp_path):
+    write_arrays(tmp_path / "file", {"a": np.arange(9)}, kind="x", header={})
+    whole = (tmp_path / "file").read_bytes()
+    for content in (whole, whole[:-1], whole[:60], whole[:23]):
+        (tmp_path / "file").write_bytes(content)
+        assert looks_sealed(tmp_path / "file")
+    for content in (b"", whole[:22], b"\x93NUMPY" + whole, whole[8:], b'{"a": 1}' * 9):
+        (tmp_path / "file").write_bytes(content)
+        assert not looks_sealed(tmp_path / "file")

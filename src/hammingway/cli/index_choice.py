@@ -18,9 +18,9 @@ from hammingway.storage import read_kind
 from hammingway.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from hammingway.indexes import FlatIndex, IVFIndex
+    from hammingway.indexes import FlatIndex, Index, IVFIndex
 
-__all__ = ["make_index", "open_codes", "read_ids"]
+__all__ = ["make_index", "open_codes", "read_ids", "typed_options"]
 
 # The width is that of the codes, threads are not saved, and centres are codes, which no text gives.
 _NOT_TYPED = {"n_bits", "n_threads", "centres"}
@@ -40,7 +40,7 @@ def make_index(kind: str, n_bits: int, settings: Iterable[tuple[str, Any]]) -> F
     """
     made = registry.load("indexes", kind)
     values = dict(settings)
-    known = set(inspect.signature(made).parameters) - _NOT_TYPED
+    known = typed_options(made)
     for name in values:
         if not known:
             raise InvalidInputError(f"The index {kind!r} has no options to --set; leave {name!r} out.")
@@ -48,6 +48,11 @@ def make_index(kind: str, n_bits: int, settings: Iterable[tuple[str, Any]]) -> F
             raise InvalidInputError(f"The index {kind!r} has no option {name!r}. {did_you_mean(name, known)}")
     index: FlatIndex | IVFIndex = made(n_bits, **values)
     return index
+
+
+def typed_options(made: type[Index]) -> set[str]:
+    """Return the names of what --set may set of an index."""
+    return set(inspect.signature(made).parameters) - _NOT_TYPED
 
 
 def open_codes(path: Path, *, model: Path | None, key: str | None, ids: Path | None) -> StoredCodes:

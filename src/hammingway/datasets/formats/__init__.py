@@ -7,7 +7,9 @@ Every reader refuses a file that is truncated, damaged or of another kind by one
 from hammingway.datasets.formats.class_folders import ClassFolders, read_class_folders
 from hammingway.datasets.formats.files import (
     FORMAT_NAMES,
+    Held,
     convert,
+    describe,
     detect,
     read_labels,
     read_neighbors,
@@ -19,7 +21,9 @@ from hammingway.datasets.formats.files import (
 __all__ = [
     "FORMAT_NAMES",
     "ClassFolders",
+    "Held",
     "convert",
+    "describe",
     "detect",
     "read_class_folders",
     "read_labels",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from hammingway.suggest import did_you_mean
 
 __all__ = [
     "FORMAT_NAMES",
+    "Held",
     "convert",
+    "describe",
     "detect",
     "read_labels",
     "read_neighbors",
@@ -38,6 +41,49 @@ FORMAT_NAMES = tuple(_FORMATS)
 """Names of the formats, as :func:`detect` returns them and ``format=`` takes them."""
 
 PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a file of vectors, labels or neighbours holds.
+
+    Parameters
+    ----------
+    format : its name, as :func:`detect` gives it.
+    shape : of the array: (n,), or (n, d), images as a row each.
+    dtype : of its numbers, as :func:`read_vectors` gives them.
+    """
+
+    format: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def describe(path: PathLike, *, key: str | None = None) -> Held:
+    """Return what a file holds, from its header and size where the format has them, without reading its rows.
+
+    Parameters
+    ----------
+    key : which array, as for :func:`read_vectors`.
+
+    Raises
+    ------
+    FileFormatError, InvalidInputError, MissingExtraError : as for :func:`read_vectors`.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_vectors(f"{folder}/a.fvecs", np.eye(3))
+    ...     describe(f"{folder}/a.fvecs").shape
+    (3, 3)
+    """
+    path = Path(path)
+    file_format = _format_of_file(path)
+    source = file_format.open(path, key)
+    if len(source.shape) != 1:
+        source = _as_vectors(source, path)
+    return Held(file_format.name, source.shape, source.dtype)
 
 
 def detect(path: PathLike) -> str:
