@@ -19,7 +19,6 @@ from hammingway.bench.store import Record, read_records
 from hammingway.reports.rows import Row, over_seeds, rows_from_records
 from hammingway.storage import atomic_writer
 
-BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 MNIST_METRICS = ("mAP@all", "mAP@5000", "mAP@5000 hits only")
 
 
@@ -100,15 +99,16 @@ def seeds(records: Sequence[Record]) -> str:
     return ", ".join(str(seed) for seed in sorted({record.spec.seed for record in records}))
 
 
-def insert(page: Path, text: str) -> None:
-    """Replace what stands between the markers of ``page``."""
+def insert(page: Path, text: str, *, name: str = "table") -> None:
+    """Replace what stands between the markers of this name on ``page``."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     content = page.read_text()
-    before, _, rest = content.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    if BEGIN not in content or END not in rest:
-        raise SystemExit(f"{page} needs the lines {BEGIN} and {END} around the place of the table.")
+    before, _, rest = content.partition(begin)
+    _, _, after = rest.partition(end)
+    if begin not in content or end not in rest:
+        raise SystemExit(f"{page} needs the lines {begin} and {end} around the place of the {name}.")
     with atomic_writer(page) as file:
-        file.write(f"{before}{BEGIN}\n{text}\n{END}{after}".encode())
+        file.write(f"{before}{begin}\n{text}\n{end}{after}".encode())
 
 
 def main() -> None:
