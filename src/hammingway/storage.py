@@ -90,7 +90,9 @@ def write_arrays(
         "digests": {name: digest(array) for name, array in ordered.items()},
     }
     with atomic_path(path) as temporary, _system_errors(path):
+        permissions = temporary.stat().st_mode
         save_file(ordered, temporary, metadata={_HEADER_KEY: _sealed(json.dumps(envelope, sort_keys=True))})
+        temporary.chmod(permissions)  # safetensors put a file of its own there, which only its owner may read
 
 
 def read_arrays(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -221,6 +221,15 @@ def test_killed_process_leaves_the_old_file(tmp_path):
     assert path.read_bytes() == b"old"
 
 
+def test_file_of_arrays_gets_the_permissions_of_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_arrays(tmp_path / "file", {"a": np.arange(3)}, kind="x", header={})
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
 def test_file_gets_the_permissions_of_the_umask(tmp_path):
     before = os.umask(0o027)
     try:
