@@ -9,7 +9,7 @@ import click
 
 from hammingway.cli import options
 from hammingway.cli.options import InputFile, KeyValue, OutputFile
-from hammingway.cli.printing import report
+from hammingway.cli.printing import counted, report
 from hammingway.cli.progress_bar import progress_bar
 
 __all__ = ["command"]
@@ -52,5 +52,5 @@ def command(
     with progress_bar(f"building {kind}"):
         index.add(stored)
     index.save(out)
-    sentence = f"{out}: {kind} index of {len(index)} codes of {index.n_bits} bits."
+    sentence = f"{out}: {kind} index of {counted(len(index), 'code')} of {counted(index.n_bits, 'bit')}."
     report(sentence, as_json=as_json, kind=kind, n=len(index), n_bits=index.n_bits, encoder=index.encoder, out=str(out))

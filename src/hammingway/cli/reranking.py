@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hammingway.cli.index_choice import read_ids
+from hammingway.cli.printing import counted
 from hammingway.cli.reading import open_vectors
 from hammingway.errors import InvalidInputError, ShapeError
 from hammingway.indexes import Originals, rerank
@@ -88,8 +89,8 @@ class RerankOptions:
         originals = self._originals(self.originals, database)
         vectors = queries.vectors if self.vectors is None else open_vectors(self.vectors, key=key)
         if vectors is None or len(vectors) != len(queries):
-            n = 0 if vectors is None else len(vectors)
-            raise ShapeError(f"{self.vectors} has {n} rows for {len(queries)} queries; give one a query.")
+            rows = counted(0 if vectors is None else len(vectors), "row")
+            raise ShapeError(f"{self.vectors} has {rows} for {counted(len(queries), 'query')}; give one a query.")
         depth = min(self.depth, len(database.index))
         return Reranking(depth=depth, originals=originals, vectors=vectors, metric=self.metric, n_threads=n_threads)
 
@@ -101,10 +102,10 @@ class RerankOptions:
             ids = read_ids(self.ids)
             if ids.shape != (len(vectors),):
                 raise ShapeError(f"{self.ids} should hold an id a row of {path}, ({len(vectors)},); got {ids.shape}.")
-        elif database.n_rows not in (None, len(vectors)):
+        elif database.n_rows is not None and database.n_rows != len(vectors):
             raise ShapeError(
-                f"{path} has {len(vectors)} rows for {database.n_rows} codes; give the vectors that were encoded, or "
-                "say by --ids which row holds which id."
+                f"{path} has {counted(len(vectors), 'row')} for {counted(database.n_rows, 'code')}; give the vectors "
+                "that were encoded, or say by --ids which row holds which id."
             )
         originals = Originals(vectors, ids=ids)
         try:

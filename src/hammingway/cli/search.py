@@ -10,7 +10,7 @@ import click
 
 from hammingway.cli import options
 from hammingway.cli.options import InputFile, OutputFile
-from hammingway.cli.printing import report
+from hammingway.cli.printing import counted, report
 from hammingway.cli.progress_bar import progress_bar
 
 __all__ = ["command"]
@@ -100,5 +100,5 @@ def command(
         result_output.write(parts, out, k=wanted.k, as_json=as_json)
     if out is not None:
         facts = {"n": len(opened.index), "n_bits": opened.index.n_bits, "k": wanted.k, "radius": wanted.radius}
-        sentence = f"{out}: results of {len(items)} queries."
+        sentence = f"{out}: results of {counted(len(items), 'query')}."
         report(sentence, as_json=as_json, n_queries=len(items), **facts, out=str(out))
