@@ -30,6 +30,7 @@ from hammingway.bench.training import RESULT_NAME, VariantResult
 METRICS = {
     "mAP@all": "Mean average precision over the whole ranking",
     "P@r<=2": "Precision within Hamming radius 2, an empty look-up counting 0",
+    "r10@100": "Share of the 10 nearest rows by Euclidean distance among the first 100 results",
 }
 _NOT_OBJECTIVE = ("network", "training", "image_shape")
 
@@ -83,25 +84,42 @@ def beside_published(runs: Sequence[Run], reference: dict[str, Any]) -> str:
 
 
 def by_metric(runs: Sequence[Run], metric: str, widths: Sequence[int]) -> str:
-    """Return one row a method, those that learn from labels first, and one column a width."""
+    """Return one row a method and ranking, those that learn from labels first, and one column a width."""
     lines = [line(["method", "network", "learns from", *_bits(widths)]), "|---|---|---|" + "---:|" * len(widths)]
     groups = _grouped(runs)
     for row in sorted(groups, key=lambda row: row[2]):  # 'labels' before 'rows'; else as they were run
         method, network, taught = row
         lines.append(line([f"`{method}`", network, taught, *_cells(groups[row], metric, widths)]))
+        for ranking, result in groups[row][0].record.rankings.items():
+            if metric in result.quality:
+                cells = _cells(groups[row], metric, widths, ranking=ranking)
+                lines.append(line([f"`{method}`, {ranking}", network, taught, *cells]))
     return "\n".join(lines)
 
 
 def costs(runs: Sequence[Run], widths: Sequence[int]) -> str:
-    """Return for each method what a fit took of the processor, and for trained ones what was kept by what."""
-    titles = ["method", "network", *(f"fit at {width} bits, s" for width in widths), "epoch kept", "validation"]
-    lines = [line(titles), "|---|---|" + "---:|" * len(widths) + "---|---|"]
+    """Return for each method its seeds, what a fit took of the processor, and which epochs were kept for what.
+
+    Epochs, with the value they were chosen by, are those of the first seed, one a width.
+    """
+    titles = [
+        "method",
+        "network",
+        "seeds",
+        *(f"fit at {width} bits, s" for width in widths),
+        "epoch kept",
+        "validation",
+    ]
+    lines = [line(titles), "|---|---|---|" + "---:|" * len(widths) + "---|---|"]
     for (method, network, _), group in _grouped(runs).items():
         seconds = [_mean_seconds([run.record for run in group if run.record.spec.n_bits == width]) for width in widths]
-        kept = [run.kept for run in sorted(group, key=lambda run: run.record.spec.n_bits) if run.kept]
+        first = min(run.record.spec.seed for run in group)
+        trained = [run for run in group if run.kept and run.record.spec.seed == first]
+        kept = [run.kept for run in sorted(trained, key=lambda run: run.record.spec.n_bits)]
         epochs = ", ".join(str(entry["epoch"]) for entry in kept)
         values = ", ".join(_validation(entry) for entry in kept)
-        lines.append(line([f"`{method}`", network, *seconds, epochs, values]))
+        own_seeds = seeds([run.record for run in group])
+        lines.append(line([f"`{method}`", network, own_seeds, *seconds, epochs, values]))
     return "\n".join(lines)
 
 
@@ -111,9 +129,12 @@ def facts(runs: Sequence[Run], without: Sequence[VariantResult], source: str) ->
     first = records[0]
     machines = {_machine(record.environment) for record in records}
     total = sum(record.costs.fit_processor_seconds or 0.0 for record in records if record.costs)
+    data = first.data
     text = (
-        f"{first.data.protocol} Seeds {seeds(records)}; {len(records)} runs, whose fits took "
-        f"{total / 60:.0f} minutes of processor time together. {'; '.join(sorted(machines))}. "
+        f"Data set {first.spec.data.dataset}, protocol {first.spec.data.protocol}: {data.n_queries:,} queries, "
+        f"{data.n_database:,} database rows, {data.n_training:,} training rows of {data.d} dimensions. Seeds "
+        f"{seeds(records)}; {len(records)} runs, whose fits took {total / 60:.0f} minutes of processor time together. "
+        f"{'; '.join(sorted(machines))}. "
         f"Data digest `{first.data.digest}`.\n\nPublished: {source}."
     )
     for one in without:
@@ -135,11 +156,14 @@ def _grouped(runs: Sequence[Run]) -> dict[tuple[str, str, str], list[Run]]:
     return groups
 
 
-def _cells(group: Sequence[Run], metric: str, widths: Sequence[int]) -> list[str]:
-    return [
-        mean_and_spread([run.record.quality[metric] for run in group if run.record.spec.n_bits == width])
-        for width in widths
-    ]
+def _cells(group: Sequence[Run], metric: str, widths: Sequence[int], *, ranking: str | None = None) -> list[str]:
+    """Return the mean of each width; ``ranking`` is that of the results if it is not that by Hamming distance."""
+    found: dict[int, list[float]] = {width: [] for width in widths}
+    for run in group:
+        record = run.record
+        quality = record.quality if ranking is None else record.rankings[ranking].quality
+        found[record.spec.n_bits].append(quality[metric])
+    return [mean_and_spread(found[width]) for width in widths]
 
 
 def _mean_seconds(records: Sequence[Record]) -> str:

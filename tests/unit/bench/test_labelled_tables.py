@@ -35,7 +35,12 @@ def results(tmp_path_factory):
     np.save(folder / "labels.npy", y)
     np.save(folder / "others.npy", x + 1)
     classic = PlanSpec(
-        data=DATA, hashers=(Component(name="lsh"), Component(name="cca-itq")), n_bits=(8,), seeds=(0, 1), repeats=1
+        data=DATA,
+        hashers=(Component(name="lsh"), Component(name="cca-itq")),
+        n_bits=(8,),
+        seeds=(0, 1),
+        repeats=1,
+        rankings=("asymmetric-8",),
     )
     records = measure(classic, bar=no_bar, data_dir=folder, out=folder / "classics")
     deep = TrainingPlan(
@@ -72,6 +77,14 @@ def test_a_row_holds_the_mean_over_seeds_and_what_was_learnt_from(results, table
     assert f"| `dsh` | mlp | labels | {trained[0].record.quality['mAP@all']:.3f} |" in text
     by_precision = text.partition("(`P@r<=2`)")[2]
     assert by_precision.index("`dsh`") < by_precision.index("`cca-itq`") < by_precision.index("`lsh`")
+
+
+def test_other_rankings_have_rows_of_their_own_where_they_were_measured(results, tables):
+    folder, records, _ = results
+    text = tables(folder / "deep", folder / "classics")
+    values = [r.rankings["asymmetric-8"].quality["r10@100"] for r in records if r.spec.hasher.name == "lsh"]
+    assert f"| `lsh`, asymmetric-8 |  | rows | {np.mean(values):.3f}" in text.partition("(`r10@100`)")[2]
+    assert "asymmetric" not in text.partition("(`r10@100`)")[0]
 
 
 def test_published_numbers_stand_above_ours_with_their_metric(results, tables):
