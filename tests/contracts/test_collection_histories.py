@@ -141,6 +141,7 @@ class History(RuleBasedStateMachine):
 LONGER = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "slow" else 1
 
 
+@pytest.mark.filterwarnings("ignore::hammingway.collection.UnknownFieldWarning")
 @pytest.mark.timeout(3600 if LONGER > 1 else 120)
 @pytest.mark.parametrize("id_type", ["integer", "string"])
 def test_any_history_leaves_what_a_dict_holds(id_type):

@@ -21,7 +21,10 @@ from hammingway.collection.limits import Limits
 from hammingway.collection.records import mark
 from hammingway.errors import HammingwayError
 
-pytestmark = [pytest.mark.timeout(14400 if SLOW else 120)]
+pytestmark = [
+    pytest.mark.timeout(14400 if SLOW else 120),
+    pytest.mark.filterwarnings("ignore::hammingway.collection.UnknownFieldWarning"),
+]
 
 N_BITS = 40
 QUERIES = Codes.from_bits(np.random.default_rng(9).integers(0, 2, (2, N_BITS)))

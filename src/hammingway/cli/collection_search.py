@@ -76,7 +76,9 @@ def command(
     {"query": 0, "ids": [...], "distances": [...]}, or "scores" with --asymmetric.
     """
     from hammingway.cli import result_output, searching
+    from hammingway.cli.printing import notes_of
     from hammingway.cli.reading import open_vectors
+    from hammingway.collection import UnknownFieldWarning
 
     wanted = searching.Wanted.from_options(k, radius, out)
     ranking: dict[str, Any] = {"query_bits": int(query_bits)} if asymmetric else {}
@@ -94,7 +96,8 @@ def command(
             raise click.UsageError("String ids make no array; give --out a name in .jsonl.")
         with progress_bar("searching", hidden=out is None and sys.stdout.isatty()) as progress:
             parts = _search(collection, items, wanted, where, rows, ranking, progress=progress)
-            result_output.write(parts, out, k=wanted.k, as_json=as_json)
+            with notes_of(UnknownFieldWarning):
+                result_output.write(parts, out, k=wanted.k, as_json=as_json)
         facts = {"n": len(collection), "n_bits": collection.n_bits, "k": wanted.k, "radius": radius}
     if out is not None:
         n_queries = inputs.n_rows(items)

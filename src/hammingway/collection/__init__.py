@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hammingway.collection.collection import Collection
+from hammingway.collection.fields import UnknownFieldWarning
 from hammingway.collection.results import (
     CollectionStats,
     Items,
@@ -12,4 +13,13 @@ from hammingway.collection.results import (
     NamedScored,
 )
 
-__all__ = ["Collection", "CollectionStats", "Items", "NamedNeighbors", "NamedRanges", "NamedReranked", "NamedScored"]
+__all__ = [
+    "Collection",
+    "CollectionStats",
+    "Items",
+    "NamedNeighbors",
+    "NamedRanges",
+    "NamedReranked",
+    "NamedScored",
+    "UnknownFieldWarning",
+]

@@ -12,20 +12,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hammingway.code_files import StoredCodes
-from hammingway.codes import Codes, check_n_bits
+from hammingway.codes import Codes
 from hammingway.collection import keys as id_keys
 from hammingway.collection import tables
 from hammingway.collection.changes import Batch
 from hammingway.collection.checking import damages
-from hammingway.collection.creation import create_folder
+from hammingway.collection.creation import create_folder, first_manifest
 from hammingway.collection.database import Folder
 from hammingway.collection.encoding import CodesOrVectors, Encoding
+from hammingway.collection.fields import FieldCheck
 from hammingway.collection.filters import Condition, compile_filter
-from hammingway.collection.inputs import OriginalType, check_choice, check_metadata
+from hammingway.collection.inputs import OriginalType, check_metadata
 from hammingway.collection.keys import Ids
 from hammingway.collection.parts import Part, Snapshot
 from hammingway.collection.questions import Question
-from hammingway.collection.records import FORMAT_VERSION, IdType, Manifest
+from hammingway.collection.records import IdType, Manifest
 from hammingway.collection.results import (
     CollectionStats,
     Items,
@@ -37,7 +38,6 @@ from hammingway.collection.results import (
 )
 from hammingway.collection.scan import filtered, within_radius
 from hammingway.collection.session import Session
-from hammingway.errors import InvalidInputError
 from hammingway.ids import distinct
 from hammingway.indexes.base import check_n_threads, check_radius
 from hammingway.indexes.rerank import MetricName, Reranked
@@ -80,7 +80,7 @@ class Collection:
     def __init__(self, session: Session, *, n_threads: int | None = None) -> None:
         self.n_threads = check_n_threads(n_threads)
         self._session = session
-        self._guard = session.guard
+        self._guard, self._field_check = session.guard, FieldCheck(session.folder.database)
         self._encoding = Encoding(session.folder, session.snapshot.manifest)
 
     @classmethod
@@ -110,23 +110,7 @@ class Collection:
         InvalidInputError : there is something at ``path``, or an argument cannot be used.
         """
         check_n_threads(n_threads)
-        check_choice("id_type", id_type, IdType)
-        if originals is not None:
-            check_choice("originals", originals, OriginalType)
-        hasher = None if encoder is None or isinstance(encoder, str) else encoder
-        if hasher is not None:
-            if n_bits is not None and n_bits != hasher.n_bits_:
-                raise InvalidInputError(f"the encoder gives {hasher.n_bits_} bits, not {n_bits}; leave n_bits out.")
-            n_bits = hasher.n_bits_
-        manifest = Manifest(
-            format_version=FORMAT_VERSION,
-            n_bits=check_n_bits(n_bits),
-            id_type=id_type,
-            encoder=encoder if hasher is None or isinstance(encoder, str) else hasher.fingerprint(),
-            has_encoder=hasher is not None,
-            originals=originals,
-            n_features=None if hasher is None else int(hasher.n_features_in_),
-        )
+        manifest, hasher = first_manifest(encoder, n_bits, id_type=id_type, originals=originals)
         create_folder(path, manifest, hasher)
         return cls.open(path, n_threads=n_threads)
 
@@ -299,7 +283,8 @@ class Collection:
         k : items a query, from 1; id -1 (None for strings) at distance ``n_bits + 1``, score minus
             infinity or distance infinity fills up.
         where : filter on the metadata, as :func:`hammingway.collection.filters.compile_filter` takes it:
-            ``{"section": "python", "year": {"$gte": 2010}}``. None searches all.
+            ``{"section": "python", "year": {"$gte": 2010}}``. None searches all. Where no item passes, and none
+            has a field that is named, an :class:`~hammingway.collection.UnknownFieldWarning` tells.
         query_bits : 4 or 8, the bits a score is rounded to; see :meth:`hammingway.FlatIndex.search_asymmetric`.
         rerank : candidates a query, at least ``k``, whose originals are read, in the order of their files.
         metric : what :func:`hammingway.rerank` ranks by: 'cosine', 'inner-product' or 'euclidean'.
@@ -397,4 +382,6 @@ class Collection:
             return snapshot.parts
         self._guard.check(connection, snapshot.manifest.n_described)
         keys, inverted = tables.matching_keys(connection, condition)
+        if not len(keys) and not inverted:  # stacklevel: whoever called the search that calls this
+            self._field_check.warn(connection, snapshot.manifest, condition.fields, stacklevel=3)
         return filtered(snapshot, keys, inverted=inverted)

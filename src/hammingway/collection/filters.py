@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hammingway.errors import InvalidInputError
 from hammingway.suggest import did_you_mean
 
-__all__ = ["Condition", "compile_filter"]
+__all__ = ["Condition", "compile_filter", "field_path"]
 
 _MAX_DEPTH = 40
 _MAX_PARAMETERS = 6000  # three a comparison; SQLite bounds parameters and the length of a statement
@@ -20,10 +20,17 @@ _INT64 = 1 << 63
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """An SQL expression over the column ``body``, JSON text, that is 1 or 0; and its parameters."""
+    """An SQL expression over the column ``body``, JSON text, that is 1 or 0.
+
+    Parameters
+    ----------
+    parameters : of the expression.
+    fields : whose values it looks at, once each, as the filter names them; not those that it asks for by $exists.
+    """
 
     sql: str
     parameters: tuple[str | int | float, ...] = ()
+    fields: tuple[str, ...] = field(default=(), repr=False)
 
 
 def compile_filter(filter_: object) -> Condition:
@@ -51,7 +58,18 @@ def compile_filter(filter_: object) -> Condition:
         raise InvalidInputError(
             f"a filter may have {_MAX_PARAMETERS // 3} comparisons; this one has more. Use $in for long lists."
         )
-    return condition
+    return replace(condition, fields=tuple(dict.fromkeys(_fields(filter_))))
+
+
+def _fields(filter_: object) -> Iterator[str]:
+    """Yield the fields whose values a filter, known to be one, looks at."""
+    for name, value in filter_.items() if isinstance(filter_, Mapping) else ():
+        if name in ("$and", "$or"):
+            yield from (each for part in value for each in _fields(part))
+        elif name == "$not":
+            yield from _fields(value)
+        elif not isinstance(value, Mapping) or set(value) != {"$exists"}:
+            yield name
 
 
 def _filter(filter_: object, depth: int) -> Condition:
@@ -73,7 +91,7 @@ def _entry(name: object, value: object, depth: int) -> Condition:
         return _negated(_filter(value, depth + 1))
     if not isinstance(name, str) or name.startswith("$"):
         raise InvalidInputError(f"{name!r} is not a field, nor $and, $or or $not, which may stand in its place.")
-    return _field(_path(name), value, depth)
+    return _field(field_path(name), value, depth)
 
 
 def _field(path: str, value: object, depth: int) -> Condition:
@@ -176,7 +194,7 @@ def _scalar(value: object, what: str) -> str | int | float:
     return value
 
 
-def _path(name: str) -> str:
+def field_path(name: str) -> str:
     """Return the SQLite path of a field; dots look into objects.
 
     Each part is spelled as ``check_metadata`` stores it: before version 3.45 SQLite compares names as they are written.

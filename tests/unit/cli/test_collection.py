@@ -83,6 +83,13 @@ def test_search_finds_what_the_library_finds(run, files, filled, typed, options)
     assert [line[name] for line in lines] == getattr(found, name).tolist()
 
 
+def test_a_field_that_no_item_has_is_noted_once(run, files, filled, monkeypatch):
+    monkeypatch.setattr("hammingway.cli.searching.queries_a_part", lambda *_: 2)
+    result = run("collection", "search", filled, files / "queries.npy", "--where", '{"yaer": 2150}', "-k", 1, "--json")
+    assert len(parsed(ok(result))) == 7
+    assert result.stderr == "Note: no item has the field 'yaer', and none passes the filter. Did you mean 'year'?\n"
+
+
 def test_search_by_radius_and_as_text(run, files, filled):
     with Collection.open(filled, read_only=True) as collection:
         found = collection.search_radius(np.load(files / "queries.npy"), 3)

@@ -119,6 +119,7 @@ def test_no_name_or_value_of_a_filter_is_in_its_sql(where):
     assert "DROP" not in sql and "\\" not in sql and "it's" not in sql and "é" not in sql and '"' not in sql
 
 
+@pytest.mark.filterwarnings("ignore::hammingway.collection.UnknownFieldWarning")
 @settings(max_examples=25)
 @given(st.lists(st.one_of(st.none(), documents), min_size=1, max_size=30), filters)
 def test_filtered_search_is_search_among_the_items_that_match(tmp_path_factory, rows, where):
