@@ -1,8 +1,9 @@
-"""Binary indexes with the calls, the arrays and the conventions of faiss, over the exact scan.
+"""Binary indexes with the calls, the arrays and the conventions of faiss, over Hammingway's own.
 
 Written for code that uses faiss: change ``import faiss`` to ``import hammingway.faiss_style as faiss``
-and ``IndexBinaryFlat``, ``IndexBinaryIDMap`` and ``IndexBinaryIDMap2`` go on working. Codes are packed
-uint8 (n, d / 8) in faiss's bit order, which is Hammingway's too.
+and ``IndexBinaryFlat``, ``IndexBinaryIDMap``, ``IndexBinaryIDMap2``, ``IndexBinaryIVF`` and
+``IndexBinaryHash`` go on working; other names of faiss say what to use here. Codes are packed uint8
+(n, d / 8) in faiss's bit order, which is Hammingway's too.
 
 What differs from faiss 1.15, all of it on purpose:
 
@@ -16,16 +17,30 @@ The rest of the package says radius for an inclusive one; here ``range_search`` 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hammingway.codes import Codes, check_n_bits
 from hammingway.errors import InvalidInputError, ShapeError
 from hammingway.ids import check_code_ids, check_ids, distinct
-from hammingway.indexes import FlatIndex
+from hammingway.indexes import FlatIndex, IVFIndex, TableIndex
+from hammingway.kernels.layout import count_of
 
-__all__ = ["IndexBinaryFlat", "IndexBinaryIDMap", "IndexBinaryIDMap2"]
+__all__ = ["IndexBinaryFlat", "IndexBinaryHash", "IndexBinaryIDMap", "IndexBinaryIDMap2", "IndexBinaryIVF"]
 
+_NO_LIMIT = 2**62
+_INSTEAD = {  # beginnings of names in faiss -> what to use
+    "IndexBinaryMultiHash": "hammingway.MultiIndex looks into several tables too, and is exact: it has no nflip",
+    "IndexBinaryHNSW": "there are no graphs; IndexBinaryIVF is for many codes",
+    "IndexBinaryFromFloat": "a hasher, such as hammingway.SignHash, makes codes of vectors to add to an index here",
+    "IndexLSH": "hammingway.RandomHyperplanes makes the codes, to add to an IndexBinaryFlat",
+    "index_": "name the class: 'BFlat' is IndexBinaryFlat(d), 'BIVF9' IndexBinaryIVF(IndexBinaryFlat(d), d, 9)",
+    "write_index": "save the codes as an array, or use an index of hammingway, which has save",
+    "read_index": "add the codes from an array; hammingway.load_index reads what an index of hammingway saved",
+    "IDSelector": "hammingway.Filter is for where= of an index of hammingway",
+}
 _NO_DISTANCE = np.iinfo(np.int32).max  # what faiss writes beside id -1
 
 
@@ -40,17 +55,21 @@ class _BinaryIndex:
     ----------
     d : bits a code.
     code_size : bytes a code.
-    is_trained : always True; there is nothing to learn.
     """
 
-    is_trained = True
+    _index: FlatIndex | IVFIndex
 
     def __init__(self, d: int) -> None:
         self.d = check_n_bits(d)
         if self.d % 8:
             raise InvalidInputError(f"d must be a multiple of 8 bits; got {d}. FlatIndex takes any width.")
         self.code_size = self.d // 8
-        self._index = FlatIndex(self.d)
+        self._index = self._emptied()
+
+    @property
+    def is_trained(self) -> bool:
+        """Always True: there is nothing to learn."""
+        return True
 
     @property
     def ntotal(self) -> int:
@@ -108,7 +127,10 @@ class _BinaryIndex:
 
     def reset(self) -> None:
         """Remove every code."""
-        self._index = FlatIndex(self.d)
+        self._index = self._emptied()
+
+    def _emptied(self) -> FlatIndex | IVFIndex:
+        return FlatIndex(self.d)
 
     def _codes(self, x: ArrayLike) -> Codes:
         array = np.asarray(x)
@@ -198,6 +220,8 @@ class IndexBinaryIDMap(_BinaryIndex):
     (array([[         8, 2147483647]], dtype=int32), array([[40, -1]]))
     """
 
+    _index: FlatIndex
+
     def __init__(self, index: IndexBinaryFlat) -> None:
         if not isinstance(index, IndexBinaryFlat):
             raise InvalidInputError(f"index must be an IndexBinaryFlat; got {type(index).__name__}.")
@@ -231,10 +255,6 @@ class IndexBinaryIDMap(_BinaryIndex):
 class IndexBinaryIDMap2(IndexBinaryIDMap):
     """The same, with :meth:`reconstruct`: faiss keeps a second table for it, here none is needed.
 
-    Parameters
-    ----------
-    index : an empty :class:`IndexBinaryFlat`.
-
     Examples
     --------
     >>> index = IndexBinaryIDMap2(IndexBinaryFlat(8))
@@ -246,6 +266,132 @@ class IndexBinaryIDMap2(IndexBinaryIDMap):
     def reconstruct(self, key: int) -> NDArray[np.uint8]:
         """Return the code of id ``key``, uint8 (d / 8,)."""
         return self._code_of(key)
+
+
+class _Numbered(_BinaryIndex):
+    """An index in which ids stay with their codes, given or counted up."""
+
+    def add(self, x: ArrayLike) -> None:
+        """Add codes, uint8 (n, d / 8), under the numbers after the largest id ever given, from 0."""
+        self._trained().add(self._codes(x))
+
+    def add_with_ids(self, x: ArrayLike, ids: ArrayLike) -> None:
+        """Add codes, uint8 (n, d / 8), under ``ids``, integers (n,), new and distinct."""
+        codes = self._codes(x)
+        self._trained().add(codes, check_code_ids(ids, len(codes)))
+
+    def _trained(self) -> FlatIndex | IVFIndex:
+        if not self.is_trained:
+            raise InvalidInputError("the index has no centres yet; train it on a sample of the codes first.")
+        return self._index
+
+
+class IndexBinaryIVF(_Numbered):
+    """Approximate search in the cells nearest to the query, by :class:`hammingway.IVFIndex`; ids stay with their codes.
+
+    Parameters
+    ----------
+    quantizer : an :class:`IndexBinaryFlat` of as wide codes: empty, and :meth:`train` finds the centres; or with
+        ``nlist`` codes, which are the centres.
+    d, nlist : bits a code, as of the quantizer; cells, from 1, fewer where fewer distinct codes are trained on.
+
+    Examples
+    --------
+    >>> quantizer = IndexBinaryFlat(8)
+    >>> quantizer.add(np.array([[0], [255]], np.uint8))
+    >>> index = IndexBinaryIVF(quantizer, 8, 2)
+    >>> index.add(np.array([[1], [254], [15]], np.uint8))
+    >>> index.search(np.array([[0]], np.uint8), 3)
+    (array([[         1,          4, 2147483647]], dtype=int32), array([[ 0,  2, -1]]))
+    """
+
+    _index: IVFIndex
+
+    def __init__(self, quantizer: IndexBinaryFlat, d: int, nlist: int) -> None:
+        self.nlist, self._nprobe = count_of("nlist", nlist, 1), 1
+        self._centres: Codes | None = None
+        super().__init__(d)
+        if not isinstance(quantizer, IndexBinaryFlat) or quantizer.d != self.d:
+            raise InvalidInputError(f"quantizer must be an IndexBinaryFlat of {d} bits; got {quantizer!r}.")
+        if quantizer.ntotal not in (0, self.nlist):
+            raise InvalidInputError(f"quantizer must be empty or hold {nlist} centres; got {quantizer.ntotal} codes.")
+        if quantizer.ntotal:
+            self._keep(Codes(quantizer.reconstruct_n(), self.d))
+
+    @property
+    def nprobe(self) -> int:
+        """Cells a query scans, 1 unless set."""
+        return self._nprobe
+
+    @nprobe.setter
+    def nprobe(self, value: int) -> None:
+        self._nprobe = self._index.n_probe = count_of("nprobe", value, 1)
+
+    def train(self, x: ArrayLike) -> None:
+        """Find the centres by clustering ``x``, uint8 (n, d / 8), at least ``nlist`` codes, unless they are there."""
+        codes = self._codes(x)
+        if self.is_trained:
+            return
+        if len(codes) < self.nlist:
+            raise InvalidInputError(f"{self.nlist} cells need at least as many codes to train on; got {len(codes)}.")
+        self._keep(IVFIndex(self.d, n_cells=self.nlist).fit(codes).centres)
+
+    def remove_ids(self, x: ArrayLike) -> int:
+        """Remove the codes of ids ``x``, integers (m,), and return how many there were; others are ignored."""
+        return self._index.remove(np.intersect1d(_possible_ids(x), self._index.ids))
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the centres are known."""
+        return self._centres is not None
+
+    def _keep(self, centres: Codes) -> None:
+        self._centres = centres
+        self.reset()
+
+    def _emptied(self) -> IVFIndex:
+        return IVFIndex(self.d, n_probe=self._nprobe, centres=self._centres)
+
+
+class IndexBinaryHash(_Numbered):
+    """Approximate search of the codes whose first ``b`` bits differ little from the query's, by one table.
+
+    Parameters
+    ----------
+    d, b : bits a code, a multiple of 8 up to 4096; bits of the key, 1 to 64.
+
+    Examples
+    --------
+    >>> index = IndexBinaryHash(8, 4)
+    >>> index.add(np.array([[0], [240], [1]], np.uint8))
+    >>> index.search(np.array([[0]], np.uint8), 2)
+    (array([[0, 4]], dtype=int32), array([[0, 1]]))
+    """
+
+    _index: TableIndex
+
+    def __init__(self, d: int, b: int) -> None:
+        self.b, self._nflip = count_of("b", b, 1), 0
+        super().__init__(d)
+
+    @property
+    def nflip(self) -> int:
+        """Bits of the key to flip at most, 0 unless set; 3 of 30 bits are 4,526 look-ups a query."""
+        return self._nflip
+
+    @nflip.setter
+    def nflip(self, value: int) -> None:
+        self._nflip = self._index.max_flips = count_of("nflip", value, 0)
+
+    def _emptied(self) -> TableIndex:
+        return TableIndex(self.d, bits=range(self.b), max_flips=self._nflip, max_probes=_NO_LIMIT)
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(f"module 'hammingway.faiss_style' has no attribute {name!r}")
+    instead = [use for start, use in _INSTEAD.items() if name.startswith(start)]
+    raise AttributeError(f"faiss_style has no {name!r}: {(*instead, f'what there is: {__all__}')[0]}.")
 
 
 def _possible_ids(x: ArrayLike) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from hammingway import FlatIndex, faiss_style
 from hammingway.errors import InvalidInputError, ShapeError
-from hammingway.faiss_style import IndexBinaryFlat, IndexBinaryIDMap, IndexBinaryIDMap2
+from hammingway.faiss_style import IndexBinaryFlat, IndexBinaryHash, IndexBinaryIDMap, IndexBinaryIDMap2, IndexBinaryIVF
 
 EMPTY = np.iinfo(np.int32).max
 CODES = np.array([[0b0000], [0b1111], [0b0001], [0b0011], [0b0001]], np.uint8)
@@ -200,6 +200,153 @@ def test_every_call_of_an_id_map_answers_as_faiss(name):
             same_range(ours, theirs, queries, radius)
     if name == "IndexBinaryIDMap2":
         assert_array_equal(ours.reconstruct(int(ids[200])), theirs.reconstruct(int(ids[200])), strict=True)
+
+
+def bits_apart(one, other):
+    """Return Hamming distances (len(one), len(other)), counted bit by bit."""
+    a, b = np.unpackbits(one, axis=1), np.unpackbits(other, axis=1)
+    return (a[:, None] != b[None]).sum(axis=2)
+
+
+def best(distances, allowed, k):
+    """Return D and I of the ``k`` nearest of what is allowed, by (distance, id)."""
+    d, i = np.full((len(distances), k), EMPTY, np.int32), np.full((len(distances), k), -1)
+    for row, (all_distances, may) in enumerate(zip(distances, allowed, strict=True)):
+        ids = np.flatnonzero(may)
+        ids = ids[np.lexsort((ids, all_distances[ids]))][:k]
+        d[row, : len(ids)], i[row, : len(ids)] = all_distances[ids], ids
+    return d, i
+
+
+def nearer(distances, allowed, radius):
+    """Return lims, D and I of what is allowed and nearer than ``radius``, by id."""
+    found = [np.flatnonzero(may & (row < radius)) for row, may in zip(distances, allowed, strict=True)]
+    d = np.concatenate([row[ids] for row, ids in zip(distances, found, strict=True)]).astype(np.float32)
+    return np.cumsum([0, *map(len, found)]).astype(np.uint64), d, np.concatenate(found)
+
+
+@pytest.mark.parametrize("n_bytes", [1, 2, 8, 9])
+@pytest.mark.parametrize("nprobe", [1, 3, 8])
+def test_cells_hold_what_is_nearest_to_their_centres(n_bytes, nprobe):
+    rng = np.random.default_rng(n_bytes)
+    centres = np.unique(rng.integers(0, 256, size=(40, n_bytes), dtype=np.uint8), axis=0)[:8]
+    x, queries = clustered(rng, 900, n_bytes), clustered(rng, 7, n_bytes)
+    quantizer = IndexBinaryFlat(8 * n_bytes)
+    quantizer.add(centres)
+    index = IndexBinaryIVF(quantizer, 8 * n_bytes, 8)
+    index.add(x)
+    index.nprobe = nprobe
+    cell_of = np.argmin(bits_apart(x, centres), axis=1)
+    visited = np.argsort(bits_apart(queries, centres), axis=1, kind="stable")[:, :nprobe]
+    allowed = np.array([np.isin(cell_of, cells) for cells in visited])
+    distances = bits_apart(queries, x)
+    for k in (1, 10, 901):
+        same(index.search(queries, k), best(distances, allowed, k))
+    for radius in (0, 1, 2 * n_bytes, 8 * n_bytes + 1):
+        same(index.range_search(queries, radius), nearer(distances, allowed, radius))
+
+
+def test_cells_are_trained_before_codes_come_and_kept_on_reset():
+    rng = np.random.default_rng(0)
+    x = clustered(rng, 2000, 8)
+    index = IndexBinaryIVF(IndexBinaryFlat(64), 64, 8)
+    assert (index.is_trained, index.ntotal, index.nprobe, index.nlist) == (False, 0, 1, 8)
+    with pytest.raises(InvalidInputError, match="train it"):
+        index.add(x)
+    with pytest.raises(InvalidInputError, match="8 cells need at least as many codes to train on; got 7"):
+        index.train(x[:7])
+    index.train(x)
+    assert (index.is_trained, index.ntotal) == (True, 0)
+    index.add(x)
+    index.nprobe = 8
+    exact = IndexBinaryFlat(64)
+    exact.add(x)
+    same(index.search(x[:9], 5), exact.search(x[:9], 5))
+    assert index.remove_ids(np.array([3, 3, 5000, -1])) == 1
+    index.add_with_ids(x[:1], [7000])
+    index.add(x[:1])
+    assert {0, 7000, 7001} <= set(index.range_search(x[:1], 1)[2].tolist())
+    before = index._index.centres
+    index.train(x[::-1])
+    index.reset()
+    assert index.ntotal == 0 and index.nprobe == 8
+    assert_array_equal(index._index.centres.packed, before.packed)
+    index.add(x[:2])
+    assert 0 in index.range_search(x[:1], 1)[2]
+
+
+@pytest.mark.parametrize(("n_bytes", "b"), [(1, 1), (1, 8), (2, 9), (8, 20), (9, 64)])
+@pytest.mark.parametrize("nflip", [0, 1, 2])
+def test_hash_finds_what_differs_little_in_the_first_bits(n_bytes, b, nflip):
+    rng = np.random.default_rng(b)
+    x, queries = clustered(rng, 600, n_bytes), clustered(rng, 7, n_bytes)
+    index = IndexBinaryHash(8 * n_bytes, b)
+    index.nflip = nflip
+    index.add(x)
+    first = [np.unpackbits(codes, axis=1, bitorder="little")[:, :b] for codes in (queries, x)]
+    allowed = (first[0][:, None] != first[1][None]).sum(axis=2) <= nflip
+    distances = bits_apart(queries, x)
+    for _ in range(2):
+        for k in (1, 10, 601):
+            same(index.search(queries, k), best(distances, allowed, k))
+        for radius in (0, 1, 2 * n_bytes, 8 * n_bytes + 1):
+            same(index.range_search(queries, radius), nearer(distances, allowed, radius))
+        index.reset()
+        assert (index.ntotal, index.nflip, index.b) == (0, nflip, b)
+        index.add_with_ids(x, np.arange(600))
+
+
+@pytest.mark.parametrize(("b", "nflip"), [(8, 0), (12, 1), (20, 2)])
+def test_hash_answers_as_faiss(b, nflip):
+    faiss = pytest.importorskip("faiss")
+    rng = np.random.default_rng(b)
+    x, queries = clustered(rng, 500, 4), clustered(rng, 6, 4)
+    ours, theirs = (library.IndexBinaryHash(32, b) for library in (faiss_style, faiss))
+    for index in (ours, theirs):
+        index.nflip = nflip
+        index.add(x)
+    for radius in (1, 6, 33):
+        same_range(ours, theirs, queries, radius)
+    same_search(ours, theirs, queries, 5)
+
+
+@pytest.mark.parametrize(
+    ("match", "call"),
+    [
+        ("quantizer must be an IndexBinaryFlat of 8 bits", lambda flat: IndexBinaryIVF(IndexBinaryFlat(16), 8, 2)),
+        ("quantizer must be an IndexBinaryFlat", lambda flat: IndexBinaryIVF(None, 8, 2)),
+        ("must be empty or hold 2 centres; got 5 codes", lambda flat: IndexBinaryIVF(flat, 8, 2)),
+        ("nlist must be", lambda flat: IndexBinaryIVF(IndexBinaryFlat(8), 8, 0)),
+        ("nprobe must be", lambda flat: setattr(IndexBinaryIVF(flat, 8, 5), "nprobe", 0)),
+        ("nflip must be", lambda flat: setattr(IndexBinaryHash(8, 4), "nflip", -1)),
+        ("multiple of 8", lambda flat: IndexBinaryHash(9, 4)),
+        ("b must be", lambda flat: IndexBinaryHash(8, 0)),
+        ("bits", lambda flat: IndexBinaryHash(8, 9)),
+    ],
+)
+def test_wrong_approximate_indexes_are_refused(flat, match, call):
+    with pytest.raises(InvalidInputError, match=match):
+        call(flat)
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("IndexBinaryMultiHash", "hammingway.MultiIndex"),
+        ("IndexBinaryHNSW", "IndexBinaryIVF"),
+        ("IndexBinaryFromFloat", "hammingway.SignHash"),
+        ("index_binary_factory", "'BIVF9' IndexBinaryIVF(IndexBinaryFlat(d), d, 9)"),
+        ("index_factory", "name the class"),
+        ("write_index_binary", "which has save"),
+        ("read_index_binary", "hammingway.load_index"),
+        ("IDSelectorBatch", "hammingway.Filter"),
+        ("nonsense", "what there is: ['IndexBinaryFlat'"),
+    ],
+)
+def test_other_names_of_faiss_say_what_to_use(name, instead):
+    with pytest.raises(AttributeError) as failure:
+        getattr(faiss_style, name)
+    assert f"faiss_style has no {name!r}: " in str(failure.value) and instead in str(failure.value)
 
 
 @pytest.mark.parametrize(
