@@ -1,4 +1,4 @@
-// Compiled without contraction: a fused product and sum would round once where the oracle rounds twice.
+// Compiled without contraction, see biased_keep.hpp.
 #include "biased.hpp"
 
 #include <algorithm>
@@ -6,122 +6,46 @@
 #include <vector>
 
 #include "asymmetric_worker.hpp"
+#include "biased_keep.hpp"
+#include "cell_worker.hpp"
 
 namespace hammingway {
 
 namespace {
 
-struct Valued {
-  double value;
-  int64_t slot;
-};
-
-struct Better {
-  const int64_t* ids;
-  bool operator()(const Valued& a, const Valued& b) const {
-    if (a.value != b.value) return a.value > b.value;
-    if (ids && ids[a.slot] != ids[b.slot]) return ids[a.slot] < ids[b.slot];
-    return a.slot < b.slot;
-  }
-};
-
-// The k best of one query; the list grows by a share of k and is then cut back to k.
-class Keep {
- public:
-  static constexpr bool kLimitABlock = true;
-
-  Keep(int64_t k, const int64_t* ids, const Biases& biases, double unit, int32_t greatest)
-      : k_(size_t(k)), cut_at_(size_t(k)), better_{ids}, biases_(biases), unit_(unit), greatest_(greatest) {}
-
-  // The value falls with the distance and rises with the bias, and so do its roundings: what the
-  // greatest bias of the block cannot bring up to the worst value kept, no other bias can.
-  int32_t limit(int32_t greatest, int64_t block, int64_t) const {
-    if (!full_ || !(unit_ > 0)) return greatest + 1;
-    const double bias = double(biases_.of_block[block]);
-    const double most = (greatest - (worst_.value - bias) / unit_) / 2 + 2;
-    int32_t low = 0, high = greatest + 1;  // the first distance of no use lies from low to high
-    if (most < greatest) {
-      const int32_t guess = most > 0 ? int32_t(most) : 0;
-      if (!useful(guess, bias)) return std::max(1, guess);
-      low = guess + 1;  // the estimate drowned in rounding: biases that are huge beside the unit
-    } else if (useful(greatest, bias)) {
-      return greatest + 1;
-    }
-    while (low < high) {
-      const int32_t middle = low + (high - low) / 2;
-      if (useful(middle, bias))
-        low = middle + 1;
-      else
-        high = middle;
-    }
-    return std::max(1, low);
-  }
-
-  const std::vector<Valued>& list() const { return list_; }
-
-  void offer(int32_t distance, int64_t slot) {
-    const Valued candidate{value_of(distance, double(biases_.of_slot[slot])), slot};
-    if (full_ && !better_(candidate, worst_)) return;
-    list_.push_back(candidate);
-    if (list_.size() >= cut_at_) cut();
-  }
-
- private:
-  double value_of(int32_t distance, double bias) const {
-    const double score = double(greatest_ - 2 * distance) * unit_;
-    return score + bias;
-  }
-  bool useful(int32_t distance, double bias) const { return value_of(distance, bias) >= worst_.value; }
-
-  void cut() {
-    const auto last = list_.begin() + int64_t(k_ - 1);
-    std::nth_element(list_.begin(), last, list_.end(), better_);
-    worst_ = *last;
-    full_ = true;
-    list_.resize(k_);
-    cut_at_ = k_ + std::max<size_t>(1, k_ / 8);
-  }
-
-  size_t k_, cut_at_;
-  Better better_;
-  Biases biases_;
-  double unit_;
-  int32_t greatest_;
-  bool full_ = false;
-  Valued worst_{0, 0};
-  std::vector<Valued> list_;
-};
-
-int32_t greatest_of(const Weights& weights, int64_t query) {
-  const int8_t* values = weights.values + query * weights.n_scored;
-  int32_t sum = 0;
-  for (int j = 0; j < weights.n_scored; ++j) sum += values[j] < 0 ? -values[j] : values[j];
-  return sum;
+void fill_with_nothing(int64_t n, int64_t* slots, double* values) {
+  std::fill_n(slots, n, int64_t(-1));
+  std::fill_n(values, n, -std::numeric_limits<double>::infinity());
 }
 
 }  // namespace
 
 void top_k_biased(const Kernel& kernel, const Planes& database, const Weights& weights, const double* units,
                   const Biases& biases, int64_t k, const Keys& keys, int n_threads, int64_t* slots, double* values) {
-  std::fill_n(slots, weights.count * k, int64_t(-1));
-  std::fill_n(values, weights.count * k, -std::numeric_limits<double>::infinity());
+  fill_with_nothing(weights.count * k, slots, values);
   const int64_t useful = std::min(k, database.n_blocks * kLanes);
   if (useful == 0) return;
-  const auto keeps_of = [&](int64_t start, int n) {
-    std::vector<Keep> keeps;
-    for (int64_t q = start; q < start + n; ++q)
-      keeps.emplace_back(useful, keys.ids, biases, units[q], greatest_of(weights, q));
-    return keeps;
+  const auto keeps_of = [&](int64_t start, int64_t n) {
+    return biased_keeps(weights, units, biases, useful, keys.ids, start, n);
   };
   const auto finish = [&](const PreparedWeights&, int, int64_t query, std::vector<Valued>& all) {
-    const size_t n = std::min(all.size(), size_t(k));
-    std::partial_sort(all.begin(), all.begin() + int64_t(n), all.end(), Better{keys.ids});
-    for (size_t i = 0; i < n; ++i) {
-      slots[query * k + int64_t(i)] = all[i].slot;
-      values[query * k + int64_t(i)] = all[i].value;
-    }
+    write_best(all, k, keys.ids, slots + query * k, values + query * k);
   };
-  scan_asymmetric<Keep>(kernel, database, weights, n_threads, keeps_of, finish);
+  scan_asymmetric<BiasedKeep>(kernel, database, weights, n_threads, keeps_of, finish);
+}
+
+void top_k_biased_in_cells(const CellSearch& search, const Weights& weights, const double* units, const Biases& biases,
+                           int64_t k, int64_t* slots, double* values) {
+  fill_with_nothing(weights.count * k, slots, values);
+  const int64_t useful = std::min(k, search.database.n_blocks * kLanes);
+  if (useful == 0) return;
+  const auto keeps_of = [&](int64_t start, int64_t n) {
+    return biased_keeps(weights, units, biases, useful, search.keys.ids, start, n);
+  };
+  const auto finish = [&](const PreparedWeights&, int, int64_t query, std::vector<Valued>& all) {
+    write_best(all, k, search.keys.ids, slots + query * k, values + query * k);
+  };
+  scan_cells<BiasedKeep>(search, weights, useful, keeps_of, finish);
 }
 
 }  // namespace hammingway

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "asymmetric.hpp"
+#include "cells.hpp"
 #include "collect.hpp"
 #include "kernel.hpp"
 #include "search.hpp"
@@ -19,5 +20,9 @@ struct Biases {
 // units: (weights.count) >= 0. slots, values: (weights.count, k), filled with -1 and -inf past the live codes.
 void top_k_biased(const Kernel& kernel, const Planes& database, const Weights& weights, const double* units,
                   const Biases& biases, int64_t k, const Keys& keys, int n_threads, int64_t* slots, double* values);
+
+// The same over the visited cells.
+void top_k_biased_in_cells(const CellSearch& search, const Weights& weights, const double* units, const Biases& biases,
+                           int64_t k, int64_t* slots, double* values);
 
 }  // namespace hammingway

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "biased.hpp"
 #include "bind_arrays.hpp"
 #include "cells.hpp"
 #include "dispatch.hpp"
@@ -90,6 +91,19 @@ void bind_cells(nb::module_& m) {
     run_search(isa, {planes, live, ids, blocks, offsets}, visits, weights.shape(0), n_threads, [&](const auto& search) {
       top_k_asymmetric_in_cells(search, {weights.data(), int64_t(weights.shape(0)), int(weights.shape(1))},
                                 int64_t(slots.shape(1)), slots.data(), scores.data());
+    });
+  });
+  m.def("top_k_biased_in_cells", [](const std::string& isa, In<uint64_t, 3> planes, In<uint64_t, 2> live,
+                                    In<int64_t, 1> ids, In<int64_t, 1> blocks, In<int64_t, 1> offsets,
+                                    In<int8_t, 2> weights, In<double, 1> units, In<float, 1> bias,
+                                    In<float, 1> block_bias, In<int64_t, 2> visits, InOut<int64_t, 2> slots,
+                                    InOut<double, 2> values, int n_threads) {
+    if (units.shape(0) != weights.shape(0) || block_bias.shape(0) != planes.shape(0) ||
+        bias.shape(0) != planes.shape(0) * size_t(kLanes))
+      throw std::invalid_argument("weights, planes and biases do not belong together");
+    run_search(isa, {planes, live, ids, blocks, offsets}, visits, weights.shape(0), n_threads, [&](const auto& search) {
+      top_k_biased_in_cells(search, {weights.data(), int64_t(weights.shape(0)), int(weights.shape(1))}, units.data(),
+                            {bias.data(), block_bias.data()}, int64_t(slots.shape(1)), slots.data(), values.data());
     });
   });
 }

@@ -52,4 +52,11 @@ class Nearest {
   std::vector<Found> list_;
 };
 
+// The same as what a scan keeps, see asymmetric_worker.hpp: the limit is that of all blocks.
+struct NearestKeep : Nearest {
+  using Nearest::Nearest;
+  static constexpr bool kLimitABlock = false;
+  int32_t limit(int32_t greatest, int64_t, int64_t unordered) const { return Nearest::limit(greatest, unordered); }
+};
+
 }  // namespace hammingway

@@ -89,13 +89,17 @@ bool cells_give_what_they_hold(Random& random, const Kernel& kernel) {
   const size_t n_queries = one.queries.bits.size();
   const int64_t k = one_of<int64_t>(random, {1, 10, 600});
   const int radius = int(below(random, planes.n_bits + 1)), n_scored = 1 + int(below(random, planes.n_bits));
-  Exact<int64_t> slots(n_queries * size_t(k)), best(n_queries * size_t(k));
+  Exact<int64_t> slots(n_queries * size_t(k)), best(n_queries * size_t(k)), best_biased(n_queries * size_t(k));
   Exact<int32_t> distances(n_queries * size_t(k)), scores(n_queries * size_t(k));
+  Exact<double> values(n_queries * size_t(k));
+  const Added added = random_biases(random, one.database, n_queries);
   Exact<int8_t> weights(n_queries * size_t(n_scored));
   for (size_t i = 0; i < weights.size(); ++i) weights[i] = int8_t(below(random, 255) - 127);
   top_k_in_cells(search, one.queries.queries(), k, slots.data(), distances.data());
   const Ranges ranges = within_in_cells(search, one.queries.queries(), radius);
   top_k_asymmetric_in_cells(search, {weights.data(), int64_t(n_queries), n_scored}, k, best.data(), scores.data());
+  top_k_biased_in_cells(search, {weights.data(), int64_t(n_queries), n_scored}, added.units.data(), added.biases(), k,
+                        best_biased.data(), values.data());
   for (size_t q = 0; q < n_queries; ++q) {
     const size_t at = q * size_t(k);
     const std::vector<Near> truth = one.reached(q, ranking(one.database, one.queries.bits[q]));
@@ -103,8 +107,10 @@ bool cells_give_what_they_hold(Random& random, const Kernel& kernel) {
                  [](int64_t distance) { return int32_t(distance); }))
       return false;
     if (!is_range(ranges, q, truth, radius)) return false;
-    if (!is_best(one.reached(q, ranking(one.database, weights.data() + q * size_t(n_scored), n_scored)), k,
-                 best.data() + at, scores.data() + at, std::numeric_limits<int32_t>::min(),
+    const std::vector<Near> by_score =
+        one.reached(q, ranking(one.database, weights.data() + q * size_t(n_scored), n_scored));
+    if (!is_best_biased(by_score, added, q, k, best_biased.data() + at, values.data() + at)) return false;
+    if (!is_best(by_score, k, best.data() + at, scores.data() + at, std::numeric_limits<int32_t>::min(),
                  [](int64_t distance) { return int32_t(-distance); }))
       return false;
   }

@@ -9,6 +9,7 @@ bool rows_come_back(Random& random, const hammingway::Kernel& kernel);
 bool distances_are_counts(Random& random, const hammingway::Kernel& kernel);
 bool nearest_are_found(Random& random, const hammingway::Kernel& kernel);
 bool best_scores_are_found(Random& random, const hammingway::Kernel& kernel);
+bool best_biased_scores_are_found(Random& random, const hammingway::Kernel& kernel);
 
 bool probes_find_the_nearest(Random& random, const hammingway::Kernel& kernel);
 bool look_ups_find_what_they_reach(Random& random, const hammingway::Kernel& kernel);

@@ -1,5 +1,6 @@
 #include "data.hpp"
 
+#include <limits>
 #include <numeric>
 
 namespace check {
@@ -90,6 +91,46 @@ std::vector<Near> ranking(const Database& database, const int8_t* weights, int n
   }
   std::sort(all.begin(), all.end());
   return all;
+}
+
+Added random_biases(Random& random, const Database& database, size_t n_queries) {
+  const int64_t n_levels = one_of<int64_t>(random, {1, 3, 1000});
+  const float step = one_of(random, {0.25F, 40.0F, 1e-3F, 1e12F});
+  Added added{Exact<double>(n_queries), Exact<float>(size_t(database.n_blocks() * hammingway::kLanes)),
+              Exact<float>(size_t(database.n_blocks()))};
+  for (size_t q = 0; q < n_queries; ++q) added.units[q] = one_of(random, {0.0, 1.0, 0.3, 1e-9});
+  std::fill_n(added.of_slot.data(), added.of_slot.size(), std::numeric_limits<float>::quiet_NaN());
+  std::fill_n(added.of_block.data(), added.of_block.size(), -std::numeric_limits<float>::infinity());
+  for (int64_t slot = 0; slot < database.codes.size(); ++slot) {
+    if (!database.is_live[size_t(slot)]) continue;
+    const float bias = step * float(below(random, n_levels) - n_levels / 2);
+    float& greatest = added.of_block[size_t(slot / hammingway::kLanes)];
+    added.of_slot[size_t(slot)] = bias;
+    greatest = std::max(greatest, bias);
+  }
+  return added;
+}
+
+bool is_best_biased(const std::vector<Near>& by_score, const Added& added, size_t q, int64_t k, const int64_t* slots,
+                    const double* values) {
+  struct Rated {
+    double value;
+    int64_t key, slot;
+  };
+  std::vector<Rated> truth;
+  for (const Near& near : by_score) {
+    const double score = double(-near.distance) * added.units[q];
+    truth.push_back({score + double(added.of_slot[size_t(near.slot)]), near.key, near.slot});
+  }
+  std::sort(truth.begin(), truth.end(), [](const Rated& a, const Rated& b) {
+    return a.value != b.value ? a.value > b.value : a.key < b.key;
+  });
+  for (int64_t i = 0; i < k; ++i) {
+    const bool there = i < int64_t(truth.size());
+    if (slots[i] != (there ? truth[size_t(i)].slot : -1)) return false;
+    if (values[i] != (there ? truth[size_t(i)].value : -std::numeric_limits<double>::infinity())) return false;
+  }
+  return true;
 }
 
 bool is_range(const hammingway::Ranges& ranges, size_t q, const std::vector<Near>& truth, int radius) {

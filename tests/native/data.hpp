@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "biased.hpp"
 #include "search.hpp"
 #include "tables.hpp"
 
@@ -91,6 +92,20 @@ bool is_best(const std::vector<Near>& truth, int64_t k, const int64_t* slots, co
   }
   return true;
 }
+
+// A float a code, and what a query's score of 1 is worth beside it.
+struct Added {
+  Exact<double> units;
+  Exact<float> of_slot, of_block;  // NaN where no code lives, so that reading it would show
+  hammingway::Biases biases() const { return {of_slot.data(), of_block.data()}; }
+};
+
+Added random_biases(Random& random, const Database& database, size_t n_queries);
+
+// Whether a table of k places holds the best by score * units[q] + bias of a ranking by negative score, sorted by
+// (-value, key), and then what stands for nothing.
+bool is_best_biased(const std::vector<Near>& by_score, const Added& added, size_t q, int64_t k, const int64_t* slots,
+                    const double* values);
 
 // Whether the part of query q in `ranges` is what a ranking holds up to a radius.
 bool is_range(const hammingway::Ranges& ranges, size_t q, const std::vector<Near>& truth, int radius);

@@ -19,6 +19,7 @@ constexpr Check kChecks[] = {
     {"distances are counts of differing bits", check::distances_are_counts},
     {"the nearest are found", check::nearest_are_found},
     {"the best scores are found", check::best_scores_are_found},
+    {"the best biased scores are found", check::best_biased_scores_are_found},
     {"probes find the nearest", check::probes_find_the_nearest},
     {"look-ups find what they reach", check::look_ups_find_what_they_reach},
     {"cells give what they hold", check::cells_give_what_they_hold},

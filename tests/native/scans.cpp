@@ -30,6 +30,17 @@ Case random_case(Random& random, const Kernel& kernel) {
   return one;
 }
 
+int random_prefix(Random& random, const Case& one) {
+  return random() & 1 ? one.queries.n_bits : 1 + int(below(random, one.queries.n_bits));
+}
+
+Exact<int8_t> random_weights(Random& random, size_t n) {
+  const int greatest = one_of(random, {0, 1, 7, 127});
+  Exact<int8_t> weights(n);
+  for (size_t i = 0; i < n; ++i) weights[i] = int8_t(below(random, 2 * greatest + 1) - greatest);
+  return weights;
+}
+
 }  // namespace
 
 bool rows_come_back(Random& random, const Kernel& kernel) {
@@ -85,10 +96,8 @@ bool nearest_are_found(Random& random, const Kernel& kernel) {
 bool best_scores_are_found(Random& random, const Kernel& kernel) {
   const Case one = random_case(random, kernel);
   const size_t n_queries = one.queries.bits.size(), k = size_t(one.k);
-  const int n_scored = random() & 1 ? one.queries.n_bits : 1 + int(below(random, one.queries.n_bits));
-  const int greatest = one_of(random, {0, 1, 7, 127});
-  Exact<int8_t> weights(n_queries * size_t(n_scored));
-  for (size_t i = 0; i < weights.size(); ++i) weights[i] = int8_t(below(random, 2 * greatest + 1) - greatest);
+  const int n_scored = random_prefix(random, one);
+  const Exact<int8_t> weights = random_weights(random, n_queries * size_t(n_scored));
   Exact<int64_t> slots(n_queries * k);
   Exact<int32_t> scores(n_queries * k);
   top_k_asymmetric(kernel, one.database.on_planes(), {weights.data(), int64_t(n_queries), n_scored}, one.k,
@@ -97,6 +106,23 @@ bool best_scores_are_found(Random& random, const Kernel& kernel) {
     if (!is_best(ranking(one.database, weights.data() + q * size_t(n_scored), n_scored), one.k, slots.data() + q * k,
                  scores.data() + q * k, std::numeric_limits<int32_t>::min(),
                  [](int64_t distance) { return int32_t(-distance); }))
+      return false;
+  return true;
+}
+
+bool best_biased_scores_are_found(Random& random, const Kernel& kernel) {
+  const Case one = random_case(random, kernel);
+  const size_t n_queries = one.queries.bits.size(), k = size_t(one.k);
+  const int n_scored = random_prefix(random, one);
+  const Exact<int8_t> weights = random_weights(random, n_queries * size_t(n_scored));
+  const Added added = random_biases(random, one.database, n_queries);
+  Exact<int64_t> slots(n_queries * k);
+  Exact<double> values(n_queries * k);
+  top_k_biased(kernel, one.database.on_planes(), {weights.data(), int64_t(n_queries), n_scored}, added.units.data(),
+               added.biases(), one.k, one.database.keys(), one.n_threads, slots.data(), values.data());
+  for (size_t q = 0; q < n_queries; ++q)
+    if (!is_best_biased(ranking(one.database, weights.data() + q * size_t(n_scored), n_scored), added, q, one.k,
+                        slots.data() + q * k, values.data() + q * k))
       return false;
   return true;
 }

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from hammingway.errors import InvalidInputError, ShapeError
 from hammingway.kernels import LANES, Biases
 
-__all__ = ["BiasStore", "check_bias"]
+__all__ = ["BiasStore", "check_bias", "check_bias_beside"]
 
 _GROWTH = 1.5
 
@@ -47,6 +47,12 @@ class BiasStore:
         self._of_slot[end : last * LANES] = -np.inf  # an append that failed may have left others
         lanes = self._of_slot[first * LANES : last * LANES].reshape(-1, LANES)
         self._of_block[first:last] = lanes.max(axis=1)
+
+    def put_at(self, bias: NDArray[np.float32], slots: NDArray[np.int64], n_blocks: int) -> None:
+        """Set the biases of ``slots``, which lie in ``n_blocks`` blocks."""
+        self._reserve(n_blocks)
+        self._of_slot[slots] = bias
+        np.maximum.at(self._of_block, slots // LANES, bias)
 
     def beside(self, units: NDArray[np.float64], n_blocks: int) -> Biases:
         """Return the biases of ``n_blocks`` blocks beside scores of ``units``, float64 (n_queries,)."""
@@ -89,3 +95,22 @@ def check_bias(bias: ArrayLike, n_codes: int) -> NDArray[np.float32]:
     if not np.isfinite(converted).all():
         raise InvalidInputError("bias must be finite in float32; got NaN, infinity or a magnitude beyond 3.4e38.")
     return converted
+
+
+def check_bias_beside(
+    bias: ArrayLike | None, n_codes: int, *, n_held: int, has_bias: bool
+) -> NDArray[np.float32] | None:
+    """Return ``bias`` as float32 (n_codes,) or None, or raise unless it goes with the ``n_held`` codes of an index.
+
+    Raises
+    ------
+    ShapeError, InvalidInputError : as :func:`check_bias`, or some codes would have a bias and others none.
+    """
+    given = None if bias is None else check_bias(bias, n_codes)
+    if n_codes and n_held and (given is not None) != has_bias:
+        have, came = ("a bias", "none") if has_bias else ("none", "a bias")
+        raise InvalidInputError(
+            f"all codes of an index have a bias or none; those in it have {have} and these came with {came}. "
+            "Build a new index to change that."
+        )
+    return given

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hammingway.indexes.cell_store import CellStore
-from hammingway.indexes.flat_file import check_encoder, check_header, check_ids, check_planes, refuse
+from hammingway.indexes.flat_file import check_bias, check_encoder, check_header, check_ids, check_planes, refuse
 from hammingway.kernels import LANES
 from hammingway.storage import read_arrays, write_arrays
 
@@ -23,14 +23,17 @@ def write(path: str | os.PathLike[str], cells: CellStore, *, encoder: str | None
     """Write a store without dead slots among its full ones, and who encoded it; ``more`` joins the header."""
     sizes = cells.sizes()
     blocks = cells.celled(cells.store.live).blocks
-    ids = cells.stored.reshape(-1, LANES)[blocks].reshape(-1)
+    slots = (blocks[:, None] * LANES + np.arange(LANES)).reshape(-1)
+    slots = slots[cells.stored[slots] >= 0]
     arrays: dict[str, NDArray[Any]] = {
         "centres": cells.centre_rows(),
         "sizes": sizes,
         "reach": cells.reach_of_cells(),
         "planes": cells.store.planes[blocks],
-        "ids": ids[ids >= 0],
+        "ids": cells.stored[slots],
     }
+    if cells.biases is not None:
+        arrays["bias"] = cells.biases.of(slots)
     header = {"n_bits": cells.store.n_bits, "n_codes": cells.store.n_live, "next_id": cells.next_id, "lanes": LANES}
     write_arrays(path, arrays, kind=KIND, header=header | {"encoder": encoder} | dict(more))
 
@@ -52,7 +55,8 @@ def read(path: str | os.PathLike[str]) -> tuple[CellStore, str | None, dict[str,
         refuse(path, "its codes have no ids")
     centres = _check_centres(arrays, len(sizes), header["n_bits"], path)
     reach = _check_reach(arrays, len(sizes), header["n_bits"], path)
-    cells = CellStore.from_blocks(centres, planes, sizes, reach, ids, next_id=header["next_id"])
+    bias = check_bias(arrays, header, path)
+    cells = CellStore.from_blocks(centres, planes, sizes, reach, ids, next_id=header["next_id"], bias=bias)
     return cells, check_encoder(header, path), header
 
 

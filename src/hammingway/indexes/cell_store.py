@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hammingway.indexes.bias_store import BiasStore
 from hammingway.indexes.plane_store import PlaneStore
 from hammingway.indexes.slot_table import SlotTable
 from hammingway.kernels import LANES, top_k
@@ -56,6 +57,7 @@ class CellStore:
     ----------
     store : the blocks.
     next_id : one more than the largest id ever given; what an unnamed code gets.
+    biases : of all slots; None where the codes have none.
     """
 
     def __init__(self, centres: NDArray[np.uint8], n_bits: int, *, next_id: int = 0) -> None:
@@ -63,6 +65,7 @@ class CellStore:
         self.centres.append(centres)
         self.store = PlaneStore(n_bits)
         self.next_id = next_id
+        self.biases: BiasStore | None = None
         self._ids = np.empty(0, np.int64)
         self._table: SlotTable | None = None
         self._sizes: tuple[int, NDArray[np.int64]] | None = None
@@ -87,6 +90,7 @@ class CellStore:
         ids: NDArray[np.int64],
         *,
         next_id: int,
+        bias: NDArray[np.float32] | None = None,
     ) -> Self:
         """Return a store over ``planes``, the blocks of each cell in turn, which ``ids``, cell after cell, fill.
 
@@ -94,7 +98,7 @@ class CellStore:
         ----------
         planes : uint64 (n_blocks, n_bits, 8), writable; not copied. Cell c has ceil(sizes[c] / 512) blocks.
         reach : int32 (n_cells,), see :meth:`reach_of_cells`.
-        ids : int64 (n_codes,), in the order of the slots.
+        ids, bias : int64 and float32 (n_codes,), in the order of the slots.
         """
         cells = cls(centres, planes.shape[1], next_id=next_id)
         n_blocks = -(-sizes // LANES)
@@ -103,6 +107,9 @@ class CellStore:
         cells.store = PlaneStore.from_arrays(planes, set_bits(slots, len(planes)), len(planes) * LANES)
         cells._ids = np.full(len(planes) * LANES, -1, np.int64)
         cells._ids[slots] = ids
+        if bias is not None:
+            cells.biases = BiasStore()
+            cells.biases.put_at(bias, slots, len(planes))
         cells._layout = _Layout(
             np.repeat(np.arange(len(sizes), dtype=np.int32), n_blocks),
             np.arange(len(planes)),
@@ -120,12 +127,13 @@ class CellStore:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of blocks, centres, ids and what finds them."""
+        """Bytes of blocks, centres, biases, ids and what finds them."""
         layout = self._layout
         parts = layout.cell_of_block, layout.blocks, layout.offsets, layout.last, layout.n_in_last, layout.reach
         arrays = sum(part.nbytes for part in parts) + self._ids.nbytes
         table = 0 if self._table is None else self._table.size_bytes
-        return self.store.size_bytes + self.centres.size_bytes + arrays + table
+        biases = 0 if self.biases is None else self.biases.size_bytes
+        return self.store.size_bytes + self.centres.size_bytes + biases + arrays + table
 
     @property
     def stored(self) -> NDArray[np.int64]:
@@ -181,26 +189,41 @@ class CellStore:
             self._table = table = SlotTable(self.stored)
         return table.find(ids, self.stored)
 
-    def append(self, packed: NDArray[np.uint8], ids: NDArray[np.int64], *, n_threads: int | None) -> None:
-        """Put codes, uint8 (n, ceil(n_bits / 8)), under ``ids``, new and distinct, into their cells, or none."""
-        live, n_slots, layout = self.store.live.copy(), self.store.n_slots, self._layout
+    def append(
+        self,
+        packed: NDArray[np.uint8],
+        ids: NDArray[np.int64],
+        *,
+        bias: NDArray[np.float32] | None = None,
+        n_threads: int | None,
+    ) -> None:
+        """Put codes, uint8 (n, ceil(n_bits / 8)), under ``ids``, new and distinct, into their cells, or none.
+
+        Parameters
+        ----------
+        bias : float32 (n,), given if and only if the codes that live here have one.
+        """
+        live, n_slots, layout, biases = self.store.live.copy(), self.store.n_slots, self._layout, self.biases
         table, self._table = self._table, None
         try:
+            self.biases = None if bias is None else biases or BiasStore()
             for part in row_chunks(len(packed), _PART):
-                slots = self._append_part(packed[part], ids[part], n_threads)
+                slots, order = self._append_part(packed[part], ids[part], n_threads)
+                if self.biases is not None and bias is not None:
+                    self.biases.put_at(bias[part][order], slots, self.store.n_blocks)
                 if table is not None:
                     table.insert_at(slots, self.stored)
         except BaseException:  # no memory, or Ctrl-C, which is raised once the kernel is done
             self.store.restore(live, n_slots)
             self._ids[~self._is_live()] = -1
-            self._layout = layout
+            self._layout, self.biases = layout, biases  # what free slots were given is overwritten
             raise
         self._table, self.next_id = table, max(self.next_id, int(ids.max(initial=-1)) + 1)
 
     def _append_part(
         self, packed: NDArray[np.uint8], ids: NDArray[np.int64], n_threads: int | None
-    ) -> NDArray[np.int64]:
-        """Put codes into their cells and return their slots, in the order of the cells."""
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Put codes into their cells and return their slots, in the order of the cells, and which code is in each."""
         cells, distances = self.assign(packed, n_threads=n_threads)
         order = np.argsort(cells, kind="stable")
         slots, n_new, layout = self._places_for(cells[order])
@@ -211,7 +234,7 @@ class CellStore:
             self.store.put(packed[order[chunk]], slots[chunk])
         self._ids[slots] = ids[order]
         self._layout = layout
-        return slots
+        return slots, order
 
     def _is_live(self) -> NDArray[np.bool_]:
         """Return which slots live, bool (room for ids,)."""
@@ -240,22 +263,22 @@ class CellStore:
         packed[order] = self.store.rows(self.store.live_slots()[ranks[order]])
         return packed
 
-    def in_cell_order(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        """Yield all codes and their ids, cell after cell, in parts."""
+    def in_cell_order(self) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.float32] | None]]:
+        """Yield all codes, their ids and their biases, cell after cell, in parts."""
         lanes = np.arange(LANES)
         for start in range(0, len(self._layout.blocks), _ROWS // LANES):
             blocks = self._layout.blocks[start : start + _ROWS // LANES]
             slots = (blocks[:, None] * LANES + lanes).reshape(-1)
             slots = slots[self.stored[slots] >= 0]
-            yield self.store.rows(slots), self.stored[slots]
+            yield self.store.rows(slots), self.stored[slots], None if self.biases is None else self.biases.of(slots)
 
     def moved(self, centres: NDArray[np.uint8], *, n_threads: int | None) -> Self:
         """Return a store of its own memory with the same codes in the cells of ``centres``."""
         store = type(self)(centres, self.store.n_bits, next_id=self.next_id)
         store.store.reserve(self.store.n_live + len(centres) * LANES)
-        for packed, ids in self.in_cell_order():
+        for packed, ids, bias in self.in_cell_order():
             if len(ids):
-                store.append(packed, ids, n_threads=n_threads)
+                store.append(packed, ids, bias=bias, n_threads=n_threads)
         return store
 
     def _count(self, live: NDArray[np.uint64]) -> NDArray[np.int64]:

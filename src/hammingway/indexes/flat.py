@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hammingway.codes import Codes
-from hammingway.errors import InvalidInputError
 from hammingway.ids import check_ids, distinct, is_id
 from hammingway.indexes import flat_file
 from hammingway.indexes.base import (
@@ -22,7 +21,7 @@ from hammingway.indexes.base import (
     check_new_ids,
     check_radius,
 )
-from hammingway.indexes.bias_store import BiasStore, check_bias
+from hammingway.indexes.bias_store import BiasStore, check_bias_beside
 from hammingway.indexes.filters import Selected, Where, as_filter
 from hammingway.indexes.id_map import IdMap
 from hammingway.indexes.plane_store import PlaneStore
@@ -113,7 +112,7 @@ class FlatIndex(Index):
         """
         codes, ids, encoder = self._to_add(codes, ids)
         named = None if ids is None else check_new_ids(ids, len(codes), self._slots)
-        given = self._checked_bias(bias, len(codes))
+        given = check_bias_beside(bias, len(codes), n_held=len(self), has_bias=self.has_bias)
         if len(codes):
             undo = self._undo()
             try:
@@ -305,17 +304,6 @@ class FlatIndex(Index):
             self._id_map, self._biases = id_map, biases  # the next codes' biases overwrite what was put there
 
         return undo
-
-    def _checked_bias(self, bias: ArrayLike | None, n_codes: int) -> NDArray[np.float32] | None:
-        """Return ``bias`` as float32, or raise unless it fits the codes and those in the index."""
-        given = None if bias is None else check_bias(bias, n_codes)
-        if n_codes and len(self) and (given is None) != (self._biases is None):
-            have, came = ("none", "a bias") if self._biases is None else ("a bias", "none")
-            raise InvalidInputError(
-                f"all codes of an index have a bias or none; those in it have {have} and these came with {came}. "
-                "Build a new index to change that."
-            )
-        return given
 
     def _append(self, codes: Codes, named: NDArray[np.int64] | None, bias: NDArray[np.float32] | None) -> None:
         if named is None:

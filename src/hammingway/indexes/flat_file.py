@@ -19,7 +19,18 @@ from hammingway.kernels import LANES
 from hammingway.kernels.live_planes import all_live
 from hammingway.storage import read_arrays, write_arrays
 
-__all__ = ["KIND", "Parts", "check_encoder", "check_header", "check_ids", "check_planes", "read", "refuse", "write"]
+__all__ = [
+    "KIND",
+    "Parts",
+    "check_bias",
+    "check_encoder",
+    "check_header",
+    "check_ids",
+    "check_planes",
+    "read",
+    "refuse",
+    "write",
+]
 
 KIND = "flat-index"
 
@@ -67,7 +78,7 @@ def read(path: str | os.PathLike[str], *, kind: str) -> tuple[Parts, dict[str, A
     arrays, header = read_arrays(path, kind=kind)
     n_codes = check_header(header, path)
     planes = check_planes(arrays, -(-n_codes // LANES), header, path)
-    ids, bias = check_ids(arrays, header, path), _check_bias(arrays, header, path)
+    ids, bias = check_ids(arrays, header, path), check_bias(arrays, header, path)
     store = PlaneStore.from_arrays(planes, all_live(n_codes), n_codes)
     id_map = IdMap(n_codes, ids=ids, next_id=header["next_id"])
     return Parts(store, id_map, bias, check_encoder(header, path)), header
@@ -81,7 +92,7 @@ def check_encoder(header: Mapping[str, Any], path: str | os.PathLike[str]) -> st
     return encoder
 
 
-def _check_bias(
+def check_bias(
     arrays: Mapping[str, NDArray[Any]], header: Mapping[str, Any], path: str | os.PathLike[str]
 ) -> NDArray[np.float32] | None:
     """Return the biases of the codes, finite; None where there are none."""

@@ -22,6 +22,8 @@ from hammingway.indexes.base import (
     check_new_ids,
     check_radius,
 )
+from hammingway.indexes.bias_store import check_bias_beside
+from hammingway.indexes.cell_scoring import best_in_cells
 from hammingway.indexes.cell_store import CellStore
 from hammingway.indexes.cell_training import CODES_A_CELL, trained_cells
 from hammingway.indexes.cell_visits import Visits, nothing_to_find
@@ -167,28 +169,28 @@ class IVFIndex(Index):
         self._cells, self._outgrown_at = cells, None
         return self
 
-    def add(self, codes: AnyCodes, ids: ArrayLike | None = None) -> Self:
-        """Add ``codes`` and return the index.
+    @property
+    def has_bias(self) -> bool:
+        """Whether the codes of the index have a bias."""
+        return self._cells is not None and self._cells.biases is not None
 
-        Parameters
-        ----------
-        codes, ids : as for :meth:`FlatIndex.add`.
+    def add(self, codes: AnyCodes, ids: ArrayLike | None = None, *, bias: ArrayLike | None = None) -> Self:
+        """Add ``codes`` and return the index; ``ids`` and ``bias`` as for :meth:`FlatIndex.add`.
 
         Raises
         ------
-        CodeWidthError : codes of another width.
-        ShapeError : not one id a code.
-        InvalidInputError : codes of another encoder; an id that is negative, given twice, or in the index already.
+        CodeWidthError, ShapeError, InvalidInputError : as for a FlatIndex.
             After any of these, as after Ctrl-C, nothing was added.
         """
         codes, ids, encoder = self._to_add(codes, ids)
+        given = check_bias_beside(bias, len(codes), n_held=len(self), has_bias=self.has_bias)
         named = self._new_ids(len(codes)) if ids is None else check_new_ids(ids, len(codes), self._find)
         if not len(codes):
             return self
         n, cells, outgrown_at = len(self) + len(codes), self._cells, self._outgrown_at
         if cells is None or (outgrown_at is not None and n >= outgrown_at):
             cells, outgrown_at = self._trained(codes, with_own=True), self._next_training(n)
-        cells.append(codes.packed, named, n_threads=self.n_threads)
+        cells.append(codes.packed, named, bias=given, n_threads=self.n_threads)
         self._cells, self._outgrown_at, self._encoder = cells, outgrown_at, encoder
         return self
 
@@ -269,8 +271,8 @@ class IVFIndex(Index):
     ) -> CertifiedScored:
         """Return the ``k`` codes that agree best with each query's scores among its cells, sorted by (-score, id).
 
-        The cells are those whose centres agree best. Scores are rounded and summed as by
-        :meth:`FlatIndex.search_asymmetric`.
+        The cells are those whose centres agree best, whatever biases their codes have. Scores are rounded and
+        summed, and biases added, as by :meth:`FlatIndex.search_asymmetric`.
 
         Parameters
         ----------
@@ -292,11 +294,9 @@ class IVFIndex(Index):
         if self._cells is None or not n_found or not len(weights):
             return CertifiedScored(ids, similarities, nothing_to_find(len(weights), self.n_bits))
         visits = Visits.of_weights(self._cells, weights, n_probe, chosen, n_threads=self.n_threads)
-        slots, sums = self._scan.top_k_asymmetric(
-            self._cells.celled(chosen.live), weights, n_found, visits=visits.cells, n_threads=threads_of(self.n_threads)
+        ids[:, :n_found], similarities[:, :n_found] = best_in_cells(
+            self._scan, self._cells, chosen, visits, weights, units, n_found, n_threads=self.n_threads
         )
-        ids[:, :n_found] = np.where(slots < 0, -1, self._cells.stored[slots])
-        similarities[:, :n_found] = np.where(slots < 0, -np.inf, sums * units[:, None])
         needed = np.full(len(weights), self.n_bits, np.int32)  # nothing less than all cells proves an order of scores
         return CertifiedScored(ids, similarities, visits.certificate(needed))
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hammingway.kernels import numpy_twin
 from hammingway.kernels.backends import choose, native_module
+from hammingway.kernels.layout import Biases
 from hammingway.kernels.native import joined_ranges
 from hammingway.progress import row_chunks
 
@@ -55,7 +56,8 @@ class CellScan(Protocol):
 
     Common parameters: ``visits``, int64 (n_queries, n_probe), cells distinct in a row, -1 ends a row
     early; queries packed uint8 (n_queries, n_bytes), or weights int8 (n_queries, 1 to n_bits), -127
-    to 127. Results are those of :class:`hammingway.kernels.backends.Kernels` over the visited blocks.
+    to 127; ``biases`` of all blocks. Results are those of :class:`hammingway.kernels.backends.Kernels` over the
+    visited blocks.
     """
 
     def top_k(
@@ -67,6 +69,16 @@ class CellScan(Protocol):
     def top_k_asymmetric(
         self, celled: Celled, weights: NDArray[np.int8], k: int, *, visits: NDArray[np.int64], n_threads: int
     ) -> TopK: ...
+    def top_k_biased(
+        self,
+        celled: Celled,
+        weights: NDArray[np.int8],
+        k: int,
+        *,
+        biases: Biases,
+        visits: NDArray[np.int64],
+        n_threads: int,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]: ...
 
 
 class NativeCellScan:
@@ -107,6 +119,24 @@ class NativeCellScan:
             self._module.top_k_asymmetric_in_cells(self._isa, *celled, *arrays, n_threads)
         return slots, scores
 
+    def top_k_biased(
+        self,
+        celled: Celled,
+        weights: NDArray[np.int8],
+        k: int,
+        *,
+        biases: Biases,
+        visits: NDArray[np.int64],
+        n_threads: int,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Find the k greatest biased sums; see :class:`CellScan`."""
+        slots, values = np.empty((len(weights), k), np.int64), np.empty((len(weights), k))
+        for part in _parts(celled, visits):
+            added = biases._replace(units=biases.units[part])
+            arrays = weights[part], *added, visits[part], slots[part], values[part]
+            self._module.top_k_biased_in_cells(self._isa, *celled, *arrays, n_threads)
+        return slots, values
+
 
 class TwinCellScan:
     """The same in plain NumPy: each query by itself, all blocks it does not visit taken for dead."""
@@ -141,6 +171,23 @@ class TwinCellScan:
             one = weights[row : row + 1]
             slots[row], scores[row] = numpy_twin.top_k_asymmetric(celled.planes, live, one, k, ids=celled.ids)
         return slots, scores
+
+    def top_k_biased(
+        self,
+        celled: Celled,
+        weights: NDArray[np.int8],
+        k: int,
+        *,
+        biases: Biases,
+        visits: NDArray[np.int64],
+        n_threads: int,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Find the k greatest biased sums; see :class:`CellScan`."""
+        slots, values = np.empty((len(weights), k), np.int64), np.empty((len(weights), k))
+        for row, live in _visited(celled, visits):
+            one, added = weights[row : row + 1], biases._replace(units=biases.units[row : row + 1])
+            slots[row], values[row] = numpy_twin.top_k_biased(celled.planes, live, one, k, biases=added, ids=celled.ids)
+        return slots, values
 
 
 def cell_scan() -> CellScan:

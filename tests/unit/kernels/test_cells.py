@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from hammingway.kernels import LANES, available, write_rows
+from hammingway.kernels import LANES, Biases, available, write_rows
 from hammingway.kernels.backends import native_module
 from hammingway.kernels.cells import Celled, NativeCellScan, TwinCellScan
 
@@ -51,6 +51,44 @@ def test_every_instruction_set_gives_what_numpy_gives(isa, n_bits, n_queries):
     found = native.within(celled, queries, n_bits // 2, visits=visits, n_threads=2)
     for mine, true in zip(found, twin.within(celled, queries, n_bits // 2, visits=visits, n_threads=1), strict=True):
         assert_array_equal(mine, true)
+
+
+@pytest.mark.parametrize("isa", NATIVE)
+@pytest.mark.parametrize("n_bits", [1, 9, 64, 65, 300])
+@pytest.mark.parametrize("scale", [0.0, 2.0, 1e12])
+def test_every_instruction_set_ranks_biased_sums_as_numpy_does(isa, n_bits, scale):
+    celled, rng = celled_of(n_bits), np.random.default_rng(2)
+    of_slot = (rng.integers(-20, 21, len(celled.planes) * LANES) / 20 * scale).astype(np.float32)
+    weights, units = rng.integers(-127, 128, (200, n_bits)).astype(np.int8), rng.random(200)
+    units[3:9] = 0
+    native, twin = NativeCellScan(native_module(), isa), TwinCellScan()
+    for n_queries, k in ((1, 7), (30, 7), (30, 600), (200, 3)):
+        biases = Biases(units[:n_queries], of_slot, of_slot.reshape(-1, LANES).max(axis=1))
+        options = {"biases": biases, "visits": visits_of(n_queries, 5, 3)}
+        expected = twin.top_k_biased(celled, weights[:n_queries], k, **options, n_threads=1)
+        for n_threads in (1, 3):
+            found = native.top_k_biased(celled, weights[:n_queries], k, **options, n_threads=n_threads)
+            for mine, true in zip(found, expected, strict=True):
+                assert_array_equal(mine, true)
+
+
+@pytest.mark.skipif(not NATIVE, reason="needs the native module")
+@pytest.mark.parametrize("wrong", [{"units": np.ones(3)}, {"of_slot": np.zeros(5, np.float32)}])
+def test_biases_of_another_length_are_refused(wrong):
+    celled, zeros = celled_of(8), np.zeros(6 * LANES, np.float32)
+    biases = Biases(np.ones(2), zeros, zeros[:6])._replace(**wrong)
+    scan = NativeCellScan(native_module(), NATIVE[0])
+    with pytest.raises(ValueError, match="belong together"):
+        scan._module.top_k_biased_in_cells(
+            scan._isa,
+            *celled,
+            np.ones((2, 8), np.int8),
+            *biases,
+            visits_of(2, 5, 3),
+            np.empty((2, 1), np.int64),
+            np.empty((2, 1)),
+            1,
+        )
 
 
 def test_a_query_that_visits_nothing_finds_nothing():
