@@ -16,11 +16,12 @@ __all__ = ["NativeTable", "joined_ranges"]
 
 _TILE = 128  # queries that the native module scans at a time
 _WORDS_A_CALL = 2**30  # planes times queries, in words: some tenths of a second
+_ASYMMETRIC = 8  # what a word costs where weights are summed, of what it costs where bits are counted
 
 
-def _parts(planes: NDArray[np.uint64], n_queries: int) -> Iterator[slice]:
+def _parts(planes: NDArray[np.uint64], n_queries: int, *, cost: int = 1) -> Iterator[slice]:
     """Yield the queries of one call after another, at least one: Ctrl-C is only seen between calls."""
-    tiles = max(1, _WORDS_A_CALL // (_TILE * max(planes.size, 1)))
+    tiles = max(1, _WORDS_A_CALL // (_TILE * cost * max(planes.size, 1)))
     return row_chunks(n_queries, tiles * _TILE) if n_queries else iter([slice(0, 0)])
 
 
@@ -84,7 +85,9 @@ class NativeTable:
         """Find the k greatest weighted sums; see :meth:`hammingway.kernels.Kernels.top_k_asymmetric`."""
         slots = np.empty((len(weights), k), dtype=np.int64)
         scores = np.empty((len(weights), k), dtype=np.int32)
-        self._module.top_k_asymmetric(self._isa, planes, live, weights, ids, slots, scores, n_threads)
+        for part in _parts(planes, len(weights), cost=_ASYMMETRIC):
+            arrays = slots[part], scores[part]
+            self._module.top_k_asymmetric(self._isa, planes, live, weights[part], ids, *arrays, n_threads)
         return slots, scores
 
     def top_k_biased(
@@ -101,8 +104,10 @@ class NativeTable:
         """Find the k greatest biased sums; see :meth:`hammingway.kernels.Kernels.top_k_biased`."""
         slots = np.empty((len(weights), k), dtype=np.int64)
         values = np.empty((len(weights), k), dtype=np.float64)
-        search = self._module.top_k_biased
-        search(self._isa, planes, live, weights, *biases, ids, slots, values, n_threads)
+        for part in _parts(planes, len(weights), cost=_ASYMMETRIC):
+            scored = weights[part], biases.units[part], biases.of_slot, biases.of_block
+            arrays = slots[part], values[part]
+            self._module.top_k_biased(self._isa, planes, live, *scored, ids, *arrays, n_threads)
         return slots, values
 
     def within(

@@ -16,6 +16,7 @@ from hammingway.errors import InvalidInputError
 from hammingway.kernels import native as native_module
 from hammingway.kernels import numpy_twin
 from hammingway.kernels.backends import Kernels
+from hammingway.kernels.layout import Biases
 
 NATIVE = [name for name in kernels.available() if name != "numpy"]
 WIDTHS = [
@@ -283,6 +284,14 @@ def test_queries_cut_into_several_calls_equal_the_twin(native, n_queries, monkey
     assert_same(found, numpy_twin.top_k(data.planes, data.live, data.queries, 7))
     found = native.within(data.planes, data.live, data.queries, 3)
     assert_same(found, numpy_twin.within(data.planes, data.live, data.queries, 3))
+    rng = np.random.default_rng(9)
+    weights = rng.integers(-127, 128, (n_queries, 20)).astype(np.int8)
+    found = native.top_k_asymmetric(data.planes, data.live, weights, 7)
+    assert_same(found, numpy_twin.top_k_asymmetric(data.planes, data.live, weights, 7))
+    of_slot = rng.normal(size=len(data.planes) * 512).astype(np.float32)
+    biases = Biases(rng.random(n_queries), of_slot, of_slot.reshape(-1, 512).max(axis=1))
+    found = native.top_k_biased(data.planes, data.live, weights, 7, biases=biases)
+    assert_same(found, numpy_twin.top_k_biased(data.planes, data.live, weights, 7, biases=biases))
 
 
 def test_a_long_search_ends_soon_after_ctrl_c(monkeypatch):
@@ -293,12 +302,21 @@ def test_a_long_search_ends_soon_after_ctrl_c(monkeypatch):
             calls.append(arguments)
             signal.raise_signal(signal.SIGINT)
 
+        top_k_asymmetric = top_k_biased = top_k
+
     monkeypatch.setattr(native_module, "_WORDS_A_CALL", 1)
     data = make_database(np.random.default_rng(8), 300, 20, n_queries=400)
     table = native_module.NativeTable(Interrupting(), "any")
     with pytest.raises(KeyboardInterrupt):
         table.top_k(data.planes, data.live, data.queries, 7, ids=None, n_threads=1)
     assert len(calls) == 1
+    weights = np.ones((400, 20), np.int8)
+    biases = Biases(np.ones(400), np.zeros(len(data.planes) * 512, np.float32), np.zeros(len(data.planes), np.float32))
+    for search, options in ((table.top_k_asymmetric, {}), (table.top_k_biased, {"biases": biases})):
+        calls.clear()
+        with pytest.raises(KeyboardInterrupt):
+            search(data.planes, data.live, weights, 7, ids=None, n_threads=1, **options)
+        assert len(calls) == 1
 
 
 def test_ids_that_are_not_aligned_are_taken_and_planes_are_refused(native):
