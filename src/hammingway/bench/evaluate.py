@@ -1,9 +1,9 @@
 """One run of a plan: fit, encode, search, and what each cost and found.
 
 What is timed: ``fit`` once on the training rows; ``encode`` once on the database rows, from vectors in
-memory to packed codes; ``search`` for all queries at once and for single queries, every repeat
-kept, after one search that is not timed. Encoding the queries is not part of the search. A run's other rankings
-search the same codes in the same way.
+memory to packed codes, and their biases where the hasher has any; ``search`` for all queries at once and for
+single queries, every repeat kept, after one search that is not timed. Encoding the queries is not part of the
+search. A run's other rankings search the same codes in the same way.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from hammingway.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from hammingway.bench.variants import TrainingPlan
+    from hammingway.codes import Codes
     from hammingway.hashers.base import Hasher
 
 __all__ = ["Setting", "make_hasher", "measured", "now", "prepare", "refused", "run", "run_plan"]
@@ -132,9 +133,9 @@ def measured(hasher: Hasher, spec: RunSpec, setting: Setting, *, started: str, f
     started : when the fit began, UTC, ISO 8601.
     fit : what that took.
     """
-    database, encode_seconds = timed(partial(hasher.encode, setting.data.database))
+    (database, bias), encode_seconds = timed(partial(_encoded, hasher, setting.data.database))
     queries = hasher.encode(setting.data.queries)
-    index = _make(spec.index, "indexes", n_bits=database.n_bits).add(database)
+    index = _filled(spec.index, database, bias)
     k = min(spec.k, len(database))
     found = index.search(queries, k)
     batch_seconds, single_seconds = search_timings(
@@ -170,6 +171,21 @@ def measured(hasher: Hasher, spec: RunSpec, setting: Setting, *, started: str, f
             fit_processor_seconds=fit.processor,
         ),
     )
+
+
+def _encoded(hasher: Hasher, database: NDArray[Any]) -> tuple[Codes, NDArray[np.float32] | None]:
+    """Return what an index needs of vectors: their codes, and their bias where the hasher supplies one."""
+    return hasher.encode(database), hasher.code_bias(database) if hasher.has_bias else None
+
+
+def _filled(component: Component, codes: Codes, bias: NDArray[np.float32] | None) -> Any:
+    """Return the index with the codes in it."""
+    index = _make(component, "indexes", n_bits=codes.n_bits)
+    if bias is None:
+        return index.add(codes)
+    if "bias" not in inspect.signature(index.add).parameters:
+        raise ConfigError(f"{component.name} keeps no bias; take the index 'flat', or leave out norm_correction.")
+    return index.add(codes, bias=bias)
 
 
 def refused(spec: RunSpec, setting: Setting, started: str, reason: str) -> Record:

@@ -43,14 +43,14 @@ def command(
     """Build an index of the codes in CODES and save it for 'hammingway search'.
 
     CODES is a file of codes, or of vectors if --model is given. The index remembers which hasher made the
-    codes, so that 'hammingway search' can refuse others.
+    codes, so that 'hammingway search' can refuse others, and keeps the bias of a hasher with a norm correction.
     """
-    from hammingway.cli.index_choice import make_index, open_codes
+    from hammingway.cli.index_choice import bias_of, make_index, open_codes
 
     stored = open_codes(data, model=model, key=key, ids=ids)
     index = make_index(kind, stored.codes.n_bits, settings)
     with progress_bar(f"building {kind}"):
-        index.add(stored)
+        index.add(stored, bias=None if model is None else bias_of(data, model=model, key=key))
     index.save(out)
     sentence = f"{out}: {kind} index of {counted(len(index), 'code')} of {counted(index.n_bits, 'bit')}."
     report(sentence, as_json=as_json, kind=kind, n=len(index), n_bits=index.n_bits, encoder=index.encoder, out=str(out))

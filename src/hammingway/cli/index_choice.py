@@ -20,7 +20,7 @@ from hammingway.suggest import did_you_mean
 if TYPE_CHECKING:
     from hammingway.indexes import FlatIndex, Index, IVFIndex
 
-__all__ = ["make_index", "open_codes", "read_ids", "typed_options"]
+__all__ = ["bias_of", "make_index", "open_codes", "read_ids", "typed_options"]
 
 # The width is that of the codes, threads are not saved, and centres are codes, which no text gives.
 _NOT_TYPED = {"n_bits", "n_threads", "centres"}
@@ -77,6 +77,15 @@ def open_codes(path: Path, *, model: Path | None, key: str | None, ids: Path | N
     else:
         stored = _encoded(path, model, key)
     return stored if ids is None else replace(stored, ids=read_ids(ids))
+
+
+def bias_of(path: Path, *, model: Path, key: str | None) -> NDArray[np.float32] | None:
+    """Return the bias that ``model`` gives the codes of the vectors at ``path``, float32 (n,); None for none."""
+    from hammingway.cli.reading import open_vectors
+    from hammingway.hashers import load_hasher
+
+    hasher = load_hasher(model)
+    return hasher.code_bias(open_vectors(path, key=key)) if hasher.has_bias else None
 
 
 def _encoded(path: Path, model: Path, key: str | None) -> StoredCodes:

@@ -166,13 +166,18 @@ def open_scores(path: Path, database: Database, *, model: Path, key: str | None)
     ------
     FileFormatError : a file holds something else, or is damaged.
     CodeWidthError : the model is of another width than the database.
-    InvalidInputError : it is another encoder than the database's.
+    InvalidInputError : it is another encoder than the database's, or adds a bias that the database has not.
     """
     from hammingway.cli.reading import open_vectors
     from hammingway.hashers import load_hasher
 
     hasher = load_hasher(model)
     _check_same_encoder(hasher.fingerprint(), database, model)
+    if hasher.has_bias and not database.index.has_bias:
+        raise InvalidInputError(
+            f"{model} adds a bias to the scores of its codes, and the database has none; build it from the vectors "
+            "with 'hammingway index --model'."
+        )
     X = open_vectors(path, key=key)
     with progress_bar("projecting"):
         scores = hasher.project_queries(X)

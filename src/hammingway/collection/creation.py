@@ -40,6 +40,11 @@ def first_manifest(
         if n_bits is not None and n_bits != hasher.n_bits_:
             raise InvalidInputError(f"the encoder gives {hasher.n_bits_} bits, not {n_bits}; leave n_bits out.")
         n_bits = hasher.n_bits_
+        if hasher.has_bias:
+            raise InvalidInputError(
+                "a collection keeps codes without a bias, and the encoder's norm_correction gives them one; fit it "
+                "with norm_correction=None, or put its codes and code_bias into an index."
+            )
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         n_bits=check_n_bits(n_bits),

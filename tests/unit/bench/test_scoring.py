@@ -1,5 +1,6 @@
 """Asymmetric and re-ranked runs find what a plain computation over all pairs finds."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -104,3 +105,18 @@ def test_an_unknown_ranking_is_refused_before_anything_is_measured(name):
 def test_a_ranking_that_stands_twice_is_refused():
     with pytest.raises(ConfigError, match="stands twice"):
         plan(rankings=("rerank-9", "rerank-9")).runs()
+
+
+def test_the_bias_of_a_norm_correction_is_searched_with():
+    rng = np.random.default_rng(3)
+    vectors = (rng.normal(size=(900, 20)) * np.exp(0.4 * rng.normal(size=(900, 1)))).astype(np.float32)
+    wanted = plan(metric="inner-product", rankings=("asymmetric-8",))
+    setting = prepare(hold_out(vectors, wanted.data), wanted)
+    corrected = Component(name="itq", params={"norm_correction": "inner-product"})
+    wanted = msgspec.structs.replace(wanted, hashers=(corrected,))
+    found = run(wanted.runs()[0], setting).rankings["asymmetric-8"].quality["r10@10"]
+    data = setting.data
+    hasher = registry.load("hashers", "itq")(16, random_state=0, norm_correction="inner-product").fit(data.training)
+    index = FlatIndex(16).add(hasher.encode(data.database), bias=hasher.code_bias(data.database))
+    ids = index.search_asymmetric(hasher.project_queries(data.queries), 10).ids
+    assert found == pytest.approx(recall(ids, setting.truth, 10))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hammingway import Collection, RandomHyperplanes
+from hammingway.errors import InvalidInputError
 from hammingway.testing.hashers import check_query_scores, sample
 
 
@@ -22,6 +23,17 @@ def test_asymmetric_search_uses_the_scores_of_queries(tmp_path, monkeypatch):
         monkeypatch.setattr(RandomHyperplanes, "project_queries", flipped)
         turned = collection.search(rows[:3], 50, query_bits=8)
     np.testing.assert_allclose(turned.scores, -plain.scores[:, ::-1])
+
+
+def test_an_encoder_with_a_bias_is_refused_at_creation(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(800, 16)) * np.exp(0.4 * rng.normal(size=(800, 1)))
+    hasher = RandomHyperplanes(16, random_state=0, norm_correction="inner-product").fit(rows)
+    with pytest.raises(InvalidInputError, match="without a bias"):
+        Collection.create(tmp_path / "items", encoder=hasher)
+    assert not (tmp_path / "items").exists()
+    level = RandomHyperplanes(16, random_state=0, norm_correction="inner-product").fit(np.ones((20, 16)))
+    Collection.create(tmp_path / "items", encoder=level).close()
 
 
 @pytest.mark.parametrize(
