@@ -107,7 +107,7 @@ def costs(runs: Sequence[Run], widths: Sequence[int]) -> str:
         "network",
         "seeds",
         *(f"fit at {width} bits, s" for width in widths),
-        "epoch kept",
+        "epochs kept",
         "validation",
     ]
     lines = [line(titles), "|---|---|---|" + "---:|" * len(widths) + "---|---|"]
