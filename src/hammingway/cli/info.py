@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from hammingway.cli import options
+from hammingway.extras import install_command
 
 __all__ = ["command"]
 
@@ -77,5 +78,5 @@ def _environment(environment: Mapping[str, Any]) -> dict[str, Any]:
 def _extra_state(extra: str, packages: Mapping[str, str | None]) -> str:
     missing = [name for name, version in packages.items() if version is None]
     if missing:
-        return f"missing {', '.join(missing)}: pip install 'hammingway[{extra}]'"
+        return f"missing {', '.join(missing)}: {install_command(extra)}"
     return "installed: " + ", ".join(f"{name} {version}" for name, version in packages.items())

@@ -13,6 +13,7 @@ import pytest
 from hammingway import __version__, kernels
 from hammingway.cli import environment
 from hammingway.datasets.download import cache_folder
+from hammingway.extras import install_command
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_missing_extra_is_told_with_its_pip_command(run, monkeypatch):
     monkeypatch.setattr(environment, "_version", lambda name: None if name == "h5py" else real(name))
     assert json.loads(run("info", "--json").stdout)["extras"]["data"]["h5py"] is None
     line = next(line for line in run("info").stdout.splitlines() if line.startswith("extra data"))
-    assert line.endswith("missing h5py: pip install 'hammingway[data]'")
+    assert line.endswith(f"missing h5py: {install_command('data')}")
 
 
 def test_text_has_a_line_for_each_fact(run):
