@@ -3,10 +3,12 @@
 Plain NumPy, on one BLAS thread: the same hasher comes out whatever the number of cores. The loss of a step, for
 anchors a that ask and candidates c that are found,
 
-    L = - mean_a sum_c t(a, c) log softmax_c( e^s q(a) · b(c) + r(c) ),
+    L = - mean_a sum_c t(a, c) log softmax_c( e^s q(a) · b(c) + r(c) )
+        - v mean_a sum_c u(a, c) log softmax_c( e^p b(a) · b(c) ),
 
-has the float scores q(a) = Q x_a + u, the codes b(c) = sign(W x_c + w), targets t and r(c), a correction for how
-often c is drawn. Behind the sign the gradient is that of tanh ("straight through").
+has the float scores q(a) = Q x_a + o, the codes b(c) = sign(W x_c + w), targets t and r(c), a correction for how
+often c is drawn. The second part, of weight v, has codes on both sides and other targets u, and runs over some of the
+candidates. Behind the sign the gradient is that of tanh ("straight through").
 """
 
 from __future__ import annotations
@@ -18,44 +20,45 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Adam", "Draw", "Maps", "loss_and_gradient", "rate_at"]
+__all__ = ["Adam", "Broad", "Draw", "Maps", "loss_and_gradient", "rate_at"]
 
 Floats = NDArray[np.float32]
 _DECAY = (0.9, 0.999)
 _EPSILON = 1e-8
 _FIRST_RATE = 0.04  # of the highest rate
+_NEVER = np.float32(-1e30)  # the logit of what must not be chosen
 
 
 class Maps:
-    """Encoder, query map and logarithm of the scale, as views of one float32 vector ``flat``.
+    """Encoder, query map and logarithms of the two scales, as views of one float32 vector ``flat``.
 
     Parameters
     ----------
     weights : float32 (n_features, n_bits), where encoder and query map both start; without offsets.
-    log_scale : float, where the logarithm s of the scale starts.
+    log_scale : float, where the logarithms s and p of both scales start.
 
     Attributes
     ----------
     weights, query_weights : float32 (n_features, n_bits).
     offsets, query_offsets : float32 (n_bits,).
-    log_scale : float32 (1,).
+    log_scales : float32 (2,), s and p.
     """
 
     def __init__(self, weights: Floats, log_scale: float = 0.0) -> None:
         n_features, n_bits = weights.shape
-        self.flat = np.zeros(2 * (n_features + 1) * n_bits + 1, dtype=np.float32)
-        halves = self.flat[:-1].reshape(2, n_features + 1, n_bits)
+        self.flat = np.zeros(2 * (n_features + 1) * n_bits + 2, dtype=np.float32)
+        halves = self.flat[:-2].reshape(2, n_features + 1, n_bits)
         self.weights, self.query_weights = halves[:, :-1]
         self.offsets, self.query_offsets = halves[:, -1]
-        self.log_scale = self.flat[-1:]
+        self.log_scales = self.flat[-2:]
         halves[:, :-1] = weights
-        self.log_scale[:] = log_scale
+        self.log_scales[:] = log_scale
 
     @property
-    def scale(self) -> np.float32:
-        """e^s, by which scores of queries become logits."""
-        scale: np.float32 = np.exp(self.log_scale[0])
-        return scale
+    def scales(self) -> Floats:
+        """e^s, by which scores of queries become logits, and e^p, by which sums of codes do."""
+        scales: Floats = np.exp(self.log_scales)
+        return scales
 
     def encode(self, x: Floats) -> Floats:
         """Return the codes of x as float32 (n, n_bits) of -1 and 1."""
@@ -65,6 +68,23 @@ class Maps:
         """Return the scores of x as queries, float32 (n, n_bits)."""
         scores: Floats = x @ self.query_weights + self.query_offsets
         return scores
+
+
+class Broad(NamedTuple):
+    """The second part of a draw.
+
+    Parameters
+    ----------
+    places : int64 (m,), of its candidates among those of the draw.
+    targets : float32 (n_anchors, m), u; as those of the draw.
+    own : int64 (2, k), places (anchor, one of m) of pairs that do not count.
+    weight : v, > 0.
+    """
+
+    places: NDArray[np.int64]
+    targets: Floats
+    own: NDArray[np.int64]
+    weight: np.float32
 
 
 class Draw(NamedTuple):
@@ -77,6 +97,7 @@ class Draw(NamedTuple):
     targets : float32 (n_anchors, n_candidates), not negative; each row sums to one, or is zero and does not count.
     corrections : float32 (n_candidates,), r.
     own : int64 (2, m), places (anchor, candidate) of pairs that do not count: an anchor and itself.
+    broad : the second part; None for none.
     """
 
     anchors: Floats
@@ -84,43 +105,78 @@ class Draw(NamedTuple):
     targets: Floats
     corrections: Floats
     own: NDArray[np.int64]
+    broad: Broad | None = None
 
 
 def loss_and_gradient(maps: Maps, draw: Draw) -> tuple[float, Floats]:
     """Return the loss and its gradient, laid out as ``maps.flat``."""
-    hidden = np.tanh(draw.candidates @ maps.weights + maps.offsets)
-    codes = np.where(hidden > 0, np.float32(1), np.float32(-1))
+    codes, slopes = _codes_and_slopes(maps, draw.candidates)
+    scale, broad_scale = maps.scales
     scores = maps.ask(draw.anchors)
-    agreement = scores @ codes.T
-    logits = maps.scale * agreement + draw.corrections
-    logits[draw.own[0], draw.own[1]] = -np.inf
-    loss, error = _cross_entropy(logits, draw.targets)
-    gradient = np.empty_like(maps.flat)
-    halves = gradient[:-1].reshape(2, -1, codes.shape[1])
-    gradient[-1] = maps.scale * np.vdot(error, agreement)
-    error *= maps.scale
-    for half, x, outer in (
-        (halves[0], draw.candidates, error.T @ scores * (1 - hidden * hidden)),
-        (halves[1], draw.anchors, error @ codes),
-    ):
-        np.matmul(x.T, outer, out=half[:-1])
-        half[-1] = outer.sum(axis=0)
+    loss, by_scores, by_codes, by_scale = _one_part(scores, codes, scale, draw.targets, draw.own, draw.corrections)
+    gradient = np.zeros_like(maps.flat)
+    encoder, query_map = gradient[:-2].reshape(2, -1, codes.shape[1])
+    gradient[-2] = by_scale
+    if draw.broad is not None:
+        places, targets, own, weight = draw.broad
+        own_codes, own_slopes = _codes_and_slopes(maps, draw.anchors)
+        more, by_own, by_others, by_scale = _one_part(own_codes, codes[places], broad_scale, targets, own)
+        loss += float(weight) * more
+        gradient[-1] = weight * by_scale
+        by_codes[places] += weight * by_others
+        _add(encoder, draw.anchors, weight * by_own * own_slopes)
+    _add(encoder, draw.candidates, by_codes * slopes)
+    _add(query_map, draw.anchors, by_scores)
     return loss, gradient
 
 
-def _cross_entropy(logits: Floats, targets: Floats) -> tuple[float, Floats]:
-    """Return the mean over anchors with a target, and its gradient by the logits, which are overwritten."""
+def _codes_and_slopes(maps: Maps, x: Floats) -> tuple[Floats, Floats]:
+    """Return the codes of x, -1 and 1, and how steep tanh is there."""
+    hidden = np.tanh(x @ maps.weights + maps.offsets)
+    return np.where(hidden > 0, np.float32(1), np.float32(-1)), 1 - hidden * hidden
+
+
+def _one_part(
+    scores: Floats,
+    codes: Floats,
+    scale: np.float32,
+    targets: Floats,
+    own: NDArray[np.int64],
+    corrections: Floats | None = None,
+) -> tuple[float, Floats, Floats, np.float32]:
+    """Return one part of the loss, and its gradients by ``scores``, by ``codes`` and by the logarithm of the scale."""
+    scaled: Floats = scores * scale
+    logits = scaled @ codes.T
+    if corrections is not None:
+        logits += corrections
+    logits[own[0], own[1]] = _NEVER
+    loss, error, shares = _cross_entropy(logits, targets)
+    shares *= scale  # on the small side of the products, where it costs little
+    by_scores = error @ codes * shares
+    return loss, by_scores, error.T @ (scores * shares), np.vdot(by_scores, scores)
+
+
+def _add(half: Floats, x: Floats, outer: Floats) -> None:
+    """Add to the gradient of a map what ``outer``, the gradient by the map's values for x, says of it."""
+    half[:-1] += x.T @ outer
+    half[-1] += outer.sum(axis=0)
+
+
+def _cross_entropy(logits: Floats, targets: Floats) -> tuple[float, Floats, Floats]:
+    """Return the mean over anchors with a target, each one's gradient by the logits, and its share in the mean.
+
+    The gradient (n_anchors, n_candidates) takes the place of the logits; the shares are (n_anchors, 1).
+    """
     counts = targets.max(axis=1, initial=0) > 0
     logits -= logits.max(axis=1, keepdims=True)
-    at_targets = np.vdot(targets, np.maximum(logits, np.float32(-1e30)))
+    at_targets = np.vdot(targets, logits)
     np.exp(logits, out=logits)
     totals = logits.sum(axis=1, keepdims=True)
     n_counted = max(int(counts.sum()), 1)
     loss = (float(np.log(totals[counts]).sum()) - float(at_targets)) / n_counted
     logits /= totals
     logits -= targets
-    logits *= counts[:, None] / np.float32(n_counted)
-    return loss, logits
+    return loss, logits, counts[:, None] / np.float32(n_counted)
 
 
 @dataclass

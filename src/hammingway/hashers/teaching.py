@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from hammingway.hashers.distillation import Draw, Maps
+from hammingway.hashers.distillation import Broad, Draw, Maps
 from hammingway.hashers.nearest import nearest_rows
 from hammingway.hashers.threads import single_threaded_blas
 
@@ -17,10 +17,11 @@ __all__ = ["N_ANCHORS", "LabelTeacher", "NeighborTeacher", "Teacher", "n_looked_
 
 Floats = NDArray[np.float32]
 
-N_ANCHORS = 192
+N_ANCHORS = 384
 _MOST_ANCHORS = 40_000  # rows whose neighbours are looked up
 _NEIGHBORS = 64
-_DRAWN_NEIGHBORS = 16
+_DRAWN_NEIGHBORS = 8
+_ACQUAINTANCES = 200  # the longer lists, of which two rows share many where both are of one group
 _RANDOM_ROWS = 3072
 _CORRECTION = 0.5
 _LABEL_ROWS = 2048
@@ -80,6 +81,8 @@ class NeighborTeacher(Teacher):
     temperature : of the softmax, > 0; 1 is what similarity the median anchor loses from its first neighbour to its
         last of 64, so it has no unit.
     equal : what part of the target the equal shares are, 0 to 1.
+    breadth : weight of the second part of the loss, >= 0. Its targets are the numbers of neighbours, of 200, that an
+        anchor shares with a random row.
     advance : told the rows whose neighbours were looked up; ``n_looked_up`` in all.
     """
 
@@ -91,13 +94,17 @@ class NeighborTeacher(Teacher):
         bonus: Floats,
         temperature: float,
         equal: float,
+        breadth: float,
         advance: Callable[[int], None] = lambda _: None,
     ) -> None:
         super().__init__(x, rng)
         taught, inside = self.taught, x[self.taught]
         self._n_neighbors = min(_NEIGHBORS, max(1, len(taught) // 50))
         anchors = rng.permutation(len(taught))[:_MOST_ANCHORS]
-        found, similarity = nearest_rows(inside, bonus[taught], anchors, self._n_neighbors, advance=advance)
+        known = min(_ACQUAINTANCES, max(1, len(taught) // 50)) if breadth else self._n_neighbors
+        found, similarity = nearest_rows(inside, bonus[taught], anchors, known, advance=advance)
+        self._acquaintances = _Acquaintances(found, anchors, taught, breadth) if breadth else None
+        found, similarity = found[:, : self._n_neighbors], similarity[:, : self._n_neighbors]
         self._anchors, self._neighbors = taught[anchors], taught[found]
         self._weights = _shares(similarity, temperature, equal)
         with single_threaded_blas():
@@ -111,14 +118,20 @@ class NeighborTeacher(Teacher):
         anchors, neighbors = self._anchors[asking], self._neighbors[asking]
         chosen = rng.randint(self._n_neighbors, size=(len(asking), _DRAWN_NEIGHBORS))
         near = np.unique(np.take_along_axis(neighbors, chosen, axis=1))
-        others = np.setdiff1d(self.taught[rng.randint(len(self.taught), size=_RANDOM_ROWS)], near)
+        self._place[near] = np.arange(len(near))
+        others = np.unique(self.taught[rng.randint(len(self.taught), size=_RANDOM_ROWS)])
+        others = others[self._place[others] < 0]
+        self._place[others] = np.arange(len(near), len(near) + len(others))
         candidates = np.concatenate([near, others])
-        self._place[candidates] = np.arange(len(candidates))
-        targets = np.zeros((len(anchors), len(candidates)), dtype=np.float32)
         line, rank = np.nonzero(self._place[neighbors] >= 0)
-        targets[line, self._place[neighbors[line, rank]]] = self._weights[asking][line, rank]
+        shares = self._weights[asking][line, rank]
+        targets = np.zeros((len(anchors), len(candidates)), dtype=np.float32)
+        targets[line, self._place[neighbors[line, rank]]] = shares
         self._place[candidates] = -1
-        return self._draw(anchors, candidates, _to_shares(targets), len(near))
+        draw = self._draw(anchors, candidates, _to_shares(targets), len(near))
+        if self._acquaintances is None:
+            return draw
+        return draw._replace(broad=self._acquaintances.part(asking, candidates, len(near)))
 
     def quality(self, maps: Maps) -> float:
         """Return the share of the true 10 nearest rows among the first 10 codes, averaged with that among 100.
@@ -133,6 +146,39 @@ class NeighborTeacher(Teacher):
         # The value at place n, falling: what is above it is among the first n.
         left_out = -np.partition(-agreement, shown, axis=1)[:, shown]
         return float(np.mean([at_true > left_out[:, [column]] for column in range(len(shown))]))
+
+
+class _Acquaintances:
+    """Whom rows know: their nearest. Rows of one group know the same ones, though they may not know each other.
+
+    Parameters
+    ----------
+    found : int64 (m, k), the nearest of m rows, as places in ``taught``; so is ``rows``, int64 (m,).
+    taught : int64 (n,), the rows that may be drawn.
+    weight : of the part of the loss.
+    """
+
+    def __init__(
+        self, found: NDArray[np.int64], rows: NDArray[np.int64], taught: NDArray[np.int64], weight: float
+    ) -> None:
+        from scipy.sparse import csr_array
+
+        columns = np.column_stack([rows, found])  # a row knows itself
+        starts = np.arange(len(rows) + 1) * columns.shape[1]
+        ones = np.ones(columns.size, dtype=np.float32)
+        self._known = csr_array((ones, columns.ravel(), starts), shape=(len(rows), len(taught)))
+        self._line = np.full(int(taught.max()) + 1, -1, dtype=np.int64)  # of a row, in the matrix
+        self._line[taught[rows]] = np.arange(len(rows))
+        self._weight = np.float32(weight)
+
+    def part(self, asking: NDArray[np.int64], candidates: NDArray[np.int64], near: int) -> Broad:
+        """Return the part of a draw for some of the m rows, over the candidates from ``near`` on."""
+        lines = self._line[candidates]
+        places = near + np.flatnonzero(lines[near:] >= 0)
+        shared = (self._known[asking] @ self._known[lines[places]].T).toarray()
+        own = np.array(np.nonzero(asking[:, None] == lines[places]))
+        shared[own[0], own[1]] = 0
+        return Broad(places, _to_shares(shared), own, self._weight)
 
 
 class LabelTeacher(Teacher):

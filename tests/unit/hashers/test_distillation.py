@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from hammingway.hashers.distillation import Adam, Draw, Maps, loss_and_gradient, rate_at
+from hammingway.hashers.distillation import Adam, Broad, Draw, Maps, loss_and_gradient, rate_at
 
 
 @pytest.fixture
@@ -25,58 +25,72 @@ def draw():
     return Draw(candidates[[2, 4, 0]], candidates, targets, corrections, np.array([[0], [2]]))
 
 
-def plain_loss(draw, query_weights, query_offsets, log_scale, codes):
-    """Return the loss of the module's formula by loops, in float64."""
+@pytest.fixture
+def broad():
+    targets = np.array([[0.2, 0.8], [0, 0], [0.5, 0.5]], dtype=np.float32)  # anchor 1 has no target
+    targets[0] = [1, 0]  # anchor 0 is candidate 2, the second of these
+    return Broad(np.array([5, 2]), targets, np.array([[0], [1]]), np.float32(0.7))
+
+
+def plain_cross_entropy(score, targets, own, corrections):
+    """Return the mean over anchors of one part of the module's formula, by loops, in float64."""
+    own = {tuple(pair) for pair in own.T}
     losses = []
-    for a, anchor in enumerate(draw.anchors.astype(np.float64)):
-        if not draw.targets[a].any():
-            continue
-        score = [
-            sum((sum(anchor[i] * query_weights[i, j] for i in range(5)) + query_offsets[j]) * code[j] for j in range(4))
-            for code in codes
-        ]
-        own = {tuple(pair) for pair in draw.own.T}
-        logits = {c: np.exp(log_scale) * score[c] + draw.corrections[c] for c in range(7) if (a, c) not in own}
+    for a in np.flatnonzero(targets.any(axis=1)):
+        logits = {c: score(a, c) + corrections[c] for c in range(targets.shape[1]) if (a, c) not in own}
         total = np.log(sum(np.exp(value) for value in logits.values()))
-        losses.append(-sum(draw.targets[a, c] * (value - total) for c, value in logits.items()))
+        losses.append(-sum(targets[a, c] * (value - total) for c, value in logits.items()))
     return np.mean(losses)
 
 
-def parts(flat):
-    """Return query weights, query offsets and log scale of a flat vector; the encoder comes before them."""
+def plain_loss(maps, draw, flat):
+    """Return the loss of the module's formula at ``flat``, with codes as :func:`codes_of` has them."""
     half = flat[24:48].reshape(6, 4)
-    return half[:-1], half[-1], flat[48]
+    asking = draw.anchors.astype(np.float64) @ half[:-1] + half[-1]
+    codes = codes_of(maps, draw.candidates, flat)
+    near = plain_cross_entropy(
+        lambda a, c: np.exp(flat[48]) * (asking[a] @ codes[c]), draw.targets, draw.own, draw.corrections
+    )
+    if draw.broad is None:
+        return near
+    own_codes, others = codes_of(maps, draw.anchors, flat), codes[draw.broad.places]
+    broad = plain_cross_entropy(
+        lambda a, c: np.exp(flat[49]) * (own_codes[a] @ others[c]), draw.broad.targets, draw.broad.own, np.zeros(2)
+    )
+    return near + 0.7 * broad
 
 
-def codes_of(maps, draw, flat):
+def codes_of(maps, x, flat):
     """Return sign(z) at the maps' own place plus what tanh(z) gains on the way to ``flat``: what the gradient is of."""
     half = flat[:24].reshape(6, 4)
-    here = draw.candidates.astype(np.float64) @ maps.weights + maps.offsets
-    there = draw.candidates.astype(np.float64) @ half[:-1] + half[-1]
+    here = x.astype(np.float64) @ maps.weights + maps.offsets
+    there = x.astype(np.float64) @ half[:-1] + half[-1]
     return np.where(here > 0, 1, -1) + np.tanh(there) - np.tanh(here)
 
 
-def test_loss_is_the_formula(maps, draw):
-    flat = maps.flat.astype(np.float64)
-    expected = plain_loss(draw, *parts(flat), codes_of(maps, draw, flat))
+@pytest.mark.parametrize("with_broad", [False, True])
+def test_loss_is_the_formula(maps, draw, broad, with_broad):
+    draw = draw._replace(broad=broad if with_broad else None)
+    expected = plain_loss(maps, draw, maps.flat.astype(np.float64))
     assert loss_and_gradient(maps, draw)[0] == pytest.approx(expected, rel=1e-5)
 
 
-def test_gradient_is_that_of_the_formula_with_tanh_behind_the_sign(maps, draw):
+@pytest.mark.parametrize("with_broad", [False, True])
+def test_gradient_is_that_of_the_formula_with_tanh_behind_the_sign(maps, draw, broad, with_broad):
+    draw = draw._replace(broad=broad if with_broad else None)
     flat = maps.flat.astype(np.float64)
     expected = np.empty_like(flat)
     for i in range(len(flat)):
         step = np.zeros_like(flat)
         step[i] = 1e-5
-        above, below = (
-            plain_loss(draw, *parts(moved), codes_of(maps, draw, moved)) for moved in (flat + step, flat - step)
-        )
-        expected[i] = (above - below) / 2e-5
+        expected[i] = (plain_loss(maps, draw, flat + step) - plain_loss(maps, draw, flat - step)) / 2e-5
+    assert (expected[49] != 0) == with_broad
     assert_allclose(loss_and_gradient(maps, draw)[1], expected, atol=2e-5)
 
 
-def test_huge_scores_give_a_finite_gradient(maps, draw):
-    maps.log_scale[:] = 30
+def test_huge_scores_give_a_finite_gradient(maps, draw, broad):
+    draw = draw._replace(broad=broad)
+    maps.log_scales[:] = 30
     loss, gradient = loss_and_gradient(maps, draw)
     assert np.isfinite(loss)
     assert np.isfinite(gradient).all()

@@ -158,13 +158,29 @@ def test_takes_duplicates():
     assert np.isfinite(hasher.query_weights_).all()
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_any_number_of_threads_gives_the_same_hasher(mixture, fitted, threads):
+@pytest.mark.parametrize("breadth", [0, 1])
+def test_any_number_of_threads_gives_the_same_hasher(mixture, breadth):
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(threads):
-        again = Distilled(16, random_state=0, n_steps=100).fit(mixture[1])
-    assert again.fingerprint() == fitted.fingerprint()
+    prints = set()
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            hasher = Distilled(16, random_state=0, n_steps=30, breadth=breadth).fit(mixture[1])
+        prints.add(hasher.fingerprint())
+    assert len(prints) == 1
+
+
+def test_breadth_keeps_groups_together():
+    rng = np.random.default_rng(0)
+    y = np.arange(1400) % 8
+    X = rng.normal(size=(8, 24))[y] + rng.normal(size=(1400, 24))
+    queries, database = slice(0, 200), slice(200, None)
+    shares = []
+    for breadth in (0, 3):
+        hasher = Distilled(12, random_state=0, n_steps=40, breadth=breadth).fit(X[database])
+        found = FlatIndex(12).add(hasher.encode(X[database])).search(hasher.encode(X[queries]), 100).ids
+        shares.append((y[database][found] == y[queries, None]).mean())
+    assert shares[1] > shares[0] + 0.05
 
 
 @pytest.mark.parametrize("arguments", [{}, {"metric": "cosine"}, {"use_labels": True}])
@@ -182,8 +198,9 @@ def test_progress_counts_to_the_end(mixture, arguments):
     [
         ({"metric": "manhattan"}, "metric must be one of"),
         ({"n_steps": 0}, "n_steps must be a whole number"),
-        ({"temperature": 0.0}, "temperature must be a number greater than 0"),
-        ({"temperature": np.nan}, "temperature must be a number greater than 0"),
+        ({"breadth": -1.0}, "breadth must be a number from 0"),
+        ({"breadth": np.nan}, "breadth must be a number from 0"),
+        ({"breadth": True}, "breadth must be a number from 0"),
         ({"use_labels": "yes"}, "use_labels must be True or False"),
         ({"use_labels": True}, "requires y"),
     ],
