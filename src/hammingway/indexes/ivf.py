@@ -185,13 +185,13 @@ class IVFIndex(Index):
         codes, ids, encoder = self._to_add(codes, ids)
         given = check_bias_beside(bias, len(codes), n_held=len(self), has_bias=self.has_bias)
         named = self._new_ids(len(codes)) if ids is None else check_new_ids(ids, len(codes), self._find)
-        if not len(codes):
-            return self
-        n, cells, outgrown_at = len(self) + len(codes), self._cells, self._outgrown_at
-        if cells is None or (outgrown_at is not None and n >= outgrown_at):
-            cells, outgrown_at = self._trained(codes, with_own=True), self._next_training(n)
-        cells.append(codes.packed, named, bias=given, n_threads=self.n_threads)
-        self._cells, self._outgrown_at, self._encoder = cells, outgrown_at, encoder
+        if len(codes):
+            n, cells, outgrown_at = len(self) + len(codes), self._cells, self._outgrown_at
+            if cells is None or (outgrown_at is not None and n >= outgrown_at):
+                cells, outgrown_at = self._trained(codes, with_own=True), self._next_training(n)
+            cells.append(codes.packed, named, bias=given, n_threads=self.n_threads)
+            self._cells, self._outgrown_at = cells, outgrown_at
+        self._encoder = encoder
         return self
 
     def search(

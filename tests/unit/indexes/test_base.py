@@ -39,6 +39,13 @@ def test_stored_codes_give_their_encoder_and_ids_to_an_empty_index(kind):
     assert_array_equal(kind(13).add(StoredCodes(codes, ONE, ids), ids=np.arange(600)).ids, np.arange(600))
 
 
+def test_no_codes_at_all_give_their_encoder_to_an_empty_index_too(kind, tmp_path):
+    index = kind(13).add(StoredCodes(codes_of(0), ONE, None))
+    assert index.encoder == ONE
+    index.save(tmp_path / "index")
+    assert load_index(tmp_path / "index").encoder == ONE
+
+
 def test_an_index_of_unknown_codes_takes_on_no_encoder(kind):
     index = kind(13).add(codes_of(3)).add(StoredCodes(codes_of(3), ONE, None))
     assert (index.encoder, len(index)) == (None, 6)
