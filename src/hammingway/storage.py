@@ -101,10 +101,10 @@ def read_arrays(path: str | os.PathLike[str], *, kind: str) -> tuple[dict[str, N
     Raises
     ------
     FileNotFoundError : there is no such file.
+    OSError : it cannot be opened.
     FileFormatError : not such a file, of another kind or a newer format, or damaged.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file.")
+    _check_readable(path)
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -128,11 +128,11 @@ def read_kind(path: str | os.PathLike[str]) -> str | None:
     Raises
     ------
     FileNotFoundError : there is no such file.
+    OSError : it cannot be read.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file.")
+    _check_readable(path)
     try:
-        with safe_open(path, framework="numpy") as file:
+        with _system_errors(path), safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
         return str(_envelope(metadata, path)["kind"])
     except (SafetensorError, FileFormatError):
@@ -169,11 +169,19 @@ def _system_errors(path: str | os.PathLike[str]) -> Iterator[None]:
     """Raise the OSError (disk full, ...) that safetensors tells of only in its message."""
     try:
         yield
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         number = re.search(r"\(os error (\d+)\)", str(error))
         if number is None:
             raise
         raise OSError(int(number[1]), os.strerror(int(number[1])), os.fspath(path)) from error
+
+
+def _check_readable(path: str | os.PathLike[str]) -> None:
+    """Raise what keeps a file from being opened, which safetensors takes for a missing file whatever it is."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"{path}: no such file.")
+    with Path(path).open("rb"):
+        pass
 
 
 def _envelope(metadata: Mapping[str, str], path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -181,6 +181,34 @@ def test_absent_file_is_absent(tmp_path, read, name):
         read(tmp_path / name)
 
 
+@pytest.mark.parametrize("read", [lambda path: read_arrays(path, kind="x"), read_kind])
+def test_a_file_that_may_not_be_read_is_not_taken_for_an_absent_or_a_foreign_one(tmp_path, monkeypatch, read):
+    write_arrays(tmp_path / "file", SMALL, kind="x", header={})
+    # What any opening comes to where the user is not allowed to; whoever runs the tests may be root, who is.
+    refusal = PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path / "file"))
+    monkeypatch.setattr(storage.Path, "open", raises(refusal))
+    monkeypatch.setattr(storage, "safe_open", raises(FileNotFoundError("No such file or directory: file")))
+    with pytest.raises(PermissionError, match="Permission denied"):
+        read(tmp_path / "file")
+
+
+def test_a_file_that_cannot_be_mapped_is_an_error_of_the_system_that_names_it(tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"any")
+    monkeypatch.setattr(storage, "safe_open", raises(OSError("No such device (os error 19)")))  # its words
+    with pytest.raises(OSError, match="No such device") as error:
+        read_kind(tmp_path / "file")
+    assert (error.value.errno, error.value.filename) == (errno.ENODEV, str(tmp_path / "file"))
+
+
+def raises(error):
+    """Return a function that raises ``error`` whatever it is given."""
+
+    def raising(*args, **kwargs):
+        raise error
+
+    return raising
+
+
 @pytest.mark.parametrize("interruption", [ValueError, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("before", [None, b"old"])
 def test_interrupted_write_leaves_what_was_there(tmp_path, interruption, before):
