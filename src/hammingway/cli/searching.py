@@ -173,7 +173,8 @@ def open_scores(path: Path, database: Database, *, model: Path, key: str | None)
 
     hasher = load_hasher(model)
     _check_same_encoder(hasher.fingerprint(), database, model)
-    if hasher.has_bias and not database.index.has_bias:
+    # An index without codes has no bias either, whatever it was built with.
+    if hasher.has_bias and len(database.index) and not database.index.has_bias:
         raise InvalidInputError(
             f"{model} adds a bias to the scores of its codes, and the database has none; build it from the vectors "
             "with 'hammingway index --model'."

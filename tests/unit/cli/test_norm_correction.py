@@ -42,3 +42,12 @@ def test_a_database_without_the_bias_is_refused(model, run, tmp_path):
     assert result.exit_code != 0
     assert "hammingway index --model" in result.stderr
     assert run("search", codes, vectors, "--model", model).exit_code == 0
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf", "multi", "table"])
+def test_an_index_of_no_vectors_is_searched_and_finds_nothing(kind, model, run, tmp_path):
+    np.save(tmp_path / "none.npy", np.empty((0, 16), np.float32))
+    assert run("index", tmp_path / "none.npy", "--model", model, "--kind", kind, "--out", tmp_path / "i").exit_code == 0
+    result = run("search", tmp_path / "i", tmp_path / "x.npy", "--model", model, "--asymmetric", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert [json.loads(line)["ids"] for line in result.stdout.splitlines()] == [[]] * 800
