@@ -51,7 +51,8 @@ def describe(path: Path, *, key: str | None) -> dict[str, Any]:
         else:
             facts = _of_vectors(path, key)
     size = facts.pop("bytes", None) or path.stat().st_size
-    following = [line.replace("PATH", shlex.quote(str(path))) for line in facts.pop("next")]
+    typed = shlex.quote(f"./{path}" if str(path).startswith("-") else str(path))  # else it would be an option
+    following = [line.replace("PATH", typed) for line in facts.pop("next")]
     return {"path": str(path), "kind": facts.pop("kind"), "bytes": size, **facts, "next": following}
 
 

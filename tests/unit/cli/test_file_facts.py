@@ -202,6 +202,14 @@ def test_the_commands_that_are_named_work(told, run, files, vectors, tmp_path, m
         assert result.exit_code == 0, (command, result.output)
 
 
+def test_the_commands_for_a_name_that_looks_like_an_option_take_it_as_a_file(told, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("-k.npy", np.random.default_rng(0).standard_normal((50, 8)))
+    command = told("./-k.npy")["next"][0]
+    assert run(*shlex.split(command)[1:]).exit_code == 0, command
+    assert (tmp_path / "MODEL").is_file()
+
+
 def test_text_has_a_line_for_each_fact(run, files):
     lines = run("info", files / "itq.index").stdout.splitlines()
     assert [line.split("  ")[0] for line in lines[:8]] == [
