@@ -122,7 +122,10 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
     def has_bias(self) -> bool:
         """Whether :meth:`code_bias` gives a bias: ``norm_correction`` was asked for, and helped."""
         check_is_fitted(self)
-        return self.norm_correction is not None and bool(self.norm_correction_[0] > 0)
+        if self.norm_correction is None:
+            return False
+        check_is_fitted(self, "norm_correction_")  # it may have been asked for since
+        return bool(self.norm_correction_[0] > 0)
 
     def code_bias(self, X: ArrayLike) -> NDArray[np.float32] | None:
         """Return what to add to the scores of the codes of X, float32 (n,), or None where there is nothing to add.
@@ -226,7 +229,8 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
 
     def _learned(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that a file holds, by name."""
-        return {name: getattr(self, name) for name in Hasher._layout(self, {})}
+        check_is_fitted(self, list(layout := Hasher._layout(self, {})))
+        return {name: getattr(self, name) for name in layout}
 
     def _set_learned(self, arrays: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) -> None:
         """Take the arrays that a file held; they are of the right shapes and finite."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.exceptions import NotFittedError
 from threadpoolctl import threadpool_limits
 
 from hammingway import storage
@@ -106,6 +107,24 @@ def test_without_being_asked_there_is_no_bias(kind):
     hasher = kind(8, random_state=0).fit(vectors(100))
     assert not hasher.has_bias
     assert hasher.code_bias(vectors(10)) is None
+
+
+@pytest.mark.parametrize("kind", CORRECTED)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda hasher: hasher.has_bias,
+        lambda hasher: hasher.code_bias(vectors(10)),
+        lambda hasher: hasher.fingerprint(),
+        lambda hasher: hasher.save("never written"),
+    ],
+)
+def test_one_that_is_asked_for_after_the_fit_needs_another_fit(kind, ask, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    hasher = kind(8, random_state=0).fit(vectors(100)).set_params(norm_correction="euclidean")
+    with pytest.raises(NotFittedError, match="Call 'fit'"):
+        ask(hasher)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("kind", CORRECTED)
