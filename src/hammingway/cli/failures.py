@@ -18,7 +18,7 @@ from typing import TextIO
 
 import click
 
-from hammingway.errors import HammingwayError
+from hammingway.errors import ConfigError, HammingwayError
 
 __all__ = ["CommandError", "Interrupted", "in_typed_words", "one_sentence", "options_as_typed", "writable_streams"]
 
@@ -83,12 +83,16 @@ def _writable(stream: TextIO | None) -> TextIO:
 def options_as_typed(command: Callable[[], click.Command | None]) -> Iterator[None]:
     """Where the library's sentence names a parameter that the command has as an option, name the option.
 
+    A :class:`ConfigError` is left as it is: the names in it stand so in a plan.
+
     Parameters
     ----------
     command : asked on failure for the command that ran, None if none did.
     """
     try:
         yield
+    except ConfigError as error:
+        raise CommandError(_one_line(str(error))) from error
     except HammingwayError as error:
         options = {} if (ran := command()) is None else _spellings(ran)
         raise CommandError(_one_line(in_typed_words(str(error), options))) from error

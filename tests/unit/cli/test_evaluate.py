@@ -78,6 +78,14 @@ def test_wrong_input_is_refused_in_one_sentence(refused, files, monkeypatch, dat
     assert [word for word in words if word not in sentence] == []
 
 
+def test_names_in_a_plan_are_told_as_they_stand_there(refused, tmp_path):
+    plan = tmp_path / "plan.toml"
+    plan.write_text('title = "t"\n[data]\npath = "x"\n[[hashers]]\nname = "lsh"\n')
+    sentence = refused("evaluate", "--plan", plan)
+    assert "unknown key 'path'" in sentence
+    assert "--" not in sentence
+
+
 def test_a_narrow_terminal_cuts_no_digit_off_the_table(run, files, monkeypatch):
     options = ("--hasher", "lsh", "--bits", "8", "--queries", 20, "--repeats", 1)
     monkeypatch.setenv("COLUMNS", "40")
