@@ -35,12 +35,13 @@ def test_neighbours_are_those_of_the_library(run, files, expected, monkeypatch, 
 
 
 @pytest.mark.parametrize(
-    "index",
-    [MultiIndex(13), TableIndex(13, bits=range(5), max_probes=4), IVFIndex(13, n_cells=6, n_probe=2)],
+    ("made", "options"),
+    [(MultiIndex, {}), (TableIndex, {"bits": range(5), "max_probes": 4}), (IVFIndex, {"n_cells": 6, "n_probe": 2})],
     ids=["multi", "table", "ivf"],
 )
-def test_a_saved_index_of_any_kind_is_searched(run, files, tmp_path, index):
-    index.add(read_codes(files / "itq.codes").codes).save(tmp_path / "index")
+def test_a_saved_index_of_any_kind_is_searched(run, files, tmp_path, made, options):
+    index = made(13, **options).add(read_codes(files / "itq.codes").codes)
+    index.save(tmp_path / "index")
     queries = read_codes(files / "queries.codes").codes
     found = parsed(run("search", tmp_path / "index", files / "queries.codes", "-k", 4, "--json").stdout)
     assert [line["ids"] for line in found] == [
