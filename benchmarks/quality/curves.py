@@ -32,7 +32,8 @@ def read_logs(folder: Path) -> dict[str, Log]:
         lines = path.with_name(LOG_NAME)
         if result.record is not None and lines.is_file():
             log = [json.loads(one) for one in lines.read_text(encoding="utf-8").splitlines()]
-            found.append((result.record.started_at, result.name, log))
+            # The date is of whole seconds, which short runs share.
+            found.append(((result.record.started_at, path.stat().st_mtime_ns), result.name, log))
     if not found:
         raise SystemExit(f"{folder} holds no finished variant with a {LOG_NAME}.")
     return {name: log for _, name, log in sorted(found, key=lambda one: one[0])}

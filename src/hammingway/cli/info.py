@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from hammingway.cli import options
-from hammingway.extras import install_command
 
 __all__ = ["command"]
 
@@ -76,6 +75,8 @@ def _environment(environment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _extra_state(extra: str, packages: Mapping[str, str | None]) -> str:
+    from hammingway.extras import install_command
+
     missing = [name for name, version in packages.items() if version is None]
     if missing:
         return f"missing {', '.join(missing)}: {install_command(extra)}"

@@ -294,6 +294,15 @@ def test_queries_cut_into_several_calls_equal_the_twin(native, n_queries, monkey
     assert_same(found, numpy_twin.top_k_biased(data.planes, data.live, weights, 7, biases=biases))
 
 
+@pytest.fixture
+def ctrl_c():
+    """Python's own handler, which is not there where the tests are started in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_long_search_ends_soon_after_ctrl_c(monkeypatch):
     calls = []
 
