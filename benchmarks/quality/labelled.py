@@ -172,7 +172,10 @@ def _mean_seconds(records: Sequence[Record]) -> str:
         for record in records
         if record.costs and record.costs.fit_processor_seconds is not None
     ]
-    return f"{mean(known):.2g}" if known else ""
+    if not known:
+        return ""
+    seconds = mean(known)
+    return f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2g}"
 
 
 def _validation(entry: dict[str, Any]) -> str:
