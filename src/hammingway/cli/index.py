@@ -44,11 +44,12 @@ def command(
 
     CODES is a file of codes, or of vectors if --model is given. The index remembers which hasher made the
     codes, so that 'hammingway search' can refuse others, and keeps the bias of a hasher with a norm correction.
+    The key of a table is the first log2(n) bits of n codes; '--set bits=20' takes another number of them.
     """
     from hammingway.cli.index_choice import bias_of, make_index, open_codes
 
     stored = open_codes(data, model=model, key=key, ids=ids)
-    index = make_index(kind, stored.codes.n_bits, settings)
+    index = make_index(kind, stored.codes.n_bits, settings, n_codes=len(stored.codes))
     with progress_bar(f"building {kind}"):
         index.add(stored, bias=None if model is None else bias_of(data, model=model, key=key))
     index.save(out)

@@ -26,12 +26,13 @@ __all__ = ["bias_of", "make_index", "open_codes", "read_ids", "typed_options"]
 _NOT_TYPED = {"n_bits", "n_threads", "centres"}
 
 
-def make_index(kind: str, n_bits: int, settings: Iterable[tuple[str, Any]]) -> FlatIndex | IVFIndex:
+def make_index(kind: str, n_bits: int, settings: Iterable[tuple[str, Any]], *, n_codes: int) -> FlatIndex | IVFIndex:
     """Return the empty index registered as ``kind``.
 
     Parameters
     ----------
     n_bits : bits a code.
+    n_codes : codes it is to hold: the key of a table has log2 as many bits, unless the settings say which.
     settings : (name, value) pairs for its constructor; a repeated name counts last.
 
     Raises
@@ -46,6 +47,8 @@ def make_index(kind: str, n_bits: int, settings: Iterable[tuple[str, Any]]) -> F
             raise InvalidInputError(f"The index {kind!r} has no options to --set; leave {name!r} out.")
         if name not in known:
             raise InvalidInputError(f"The index {kind!r} has no option {name!r}. {did_you_mean(name, known)}")
+    if kind == "table":
+        values.setdefault("bits", min(n_bits, 64, max(1, n_codes.bit_length() - 1)))
     index: FlatIndex | IVFIndex = made(n_bits, **values)
     return index
 

@@ -39,6 +39,9 @@ IDS = "The id of each row of --originals, a .npy file of integers; else those in
     "--query-bits", type=click.Choice(["4", "8"]), default="8", help="Bits a score is rounded to, with --asymmetric."
 )
 @click.option(
+    "--n-probe", metavar="N", type=options.COUNT, help="Cells a query scans in an ivf index; else its own number."
+)
+@click.option(
     "--rerank",
     "depth",
     metavar="N",
@@ -62,6 +65,7 @@ def command(
     radius: int | None,
     asymmetric: bool,
     query_bits: str,
+    n_probe: int | None,
     out: Path | None,
     key: str | None,
     n_threads: int | None,
@@ -86,7 +90,7 @@ def command(
     rerank.check(wanted, model)
     if asymmetric:
         searching.check_asymmetric(wanted, model, out, reranked=rerank.depth is not None)
-    opened = searching.open_database(database, n_threads=n_threads)
+    opened = searching.open_database(database, n_probe=n_probe, n_threads=n_threads)
     if asymmetric and model is not None:
         items = searching.open_scores(queries, opened, model=model, key=key)
     else:

@@ -105,15 +105,25 @@ class Queries:
         return len(self.asked)
 
 
-def open_database(path: Path, *, n_threads: int | None) -> Database:
+def open_database(path: Path, *, n_probe: int | None = None, n_threads: int | None) -> Database:
     """Return the codes or the saved index at ``path``, ready to be searched.
+
+    Parameters
+    ----------
+    n_probe : cells of an index in cells that a query scans; None for as many as the index was saved with.
 
     Raises
     ------
     FileFormatError : the file holds neither, or is damaged.
+    click.UsageError : n_probe was given for something else.
     """
     with progress_bar(f"loading {path.name}"):
-        return _open_database(path, n_threads)
+        database = _open_database(path, n_threads)
+    if n_probe is not None:
+        if not isinstance(database.index, IVFIndex):
+            raise click.UsageError(f"--n-probe is for an index of the kind ivf, and {path} is none; leave it out.")
+        database.index.n_probe = n_probe
+    return database
 
 
 def open_queries(path: Path, database: Database, *, model: Path | None, key: str | None) -> Queries:

@@ -131,14 +131,11 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         """Return what to add to the scores of the codes of X, float32 (n,), or None where there is nothing to add.
 
         Hand it to ``index.add(hasher.encode(X), bias=hasher.code_bias(X))``; None leaves the codes without. With
-        ``norm_correction`` it is λ (t - t̄) / u, in the unit of :meth:`project`, where
-
-            t = -|x - o|² / 2 for 'euclidean',  t = |x|² / 2 for 'inner-product',
-
-        o is what the hasher subtracts from a vector, t̄ and u the mean of t and the unit on the training rows (u =
-        mean |x - o|² / mean Σ|score|, which makes an inner product of a score), and λ >= 0 was chosen by
-        :meth:`fit`. A hasher without ``norm_correction``, and one whose λ is 0, gives None. A bias stays within the
-        range of float32.
+        ``norm_correction`` it is λ (t - t̄) / u, in the unit of :meth:`project`, where t is ``-|x - o|² / 2`` for
+        'euclidean' and ``|x|² / 2`` for 'inner-product', o what the hasher subtracts from a vector, t̄ the mean of t
+        on the training rows, and u the mean of ``|x - o|²`` over that of ``Σ|score|``, which makes an inner product
+        of a score. λ >= 0 was chosen by :meth:`fit`. A hasher without ``norm_correction``, and one whose λ is 0,
+        gives None. A bias stays within the range of float32.
         """
         matrix = self._check_new(X)
         if not self.has_bias or self.norm_correction is None:

@@ -19,8 +19,7 @@ def best_in_cells(
     cells: CellStore,
     chosen: Selected,
     visits: Visits,
-    weights: NDArray[np.int8],
-    units: NDArray[np.float64],
+    quantised: tuple[NDArray[np.int8], NDArray[np.float64]],
     k: int,
     *,
     n_threads: int | None,
@@ -30,13 +29,14 @@ def best_in_cells(
     Parameters
     ----------
     visits : the cells that each query scans.
-    weights, units : int8 (n_queries, 1 to n_bits) and float64 (n_queries,), the scores of the queries.
+    quantised : the scores of the queries: weights, int8 (n_queries, 1 to n_bits), and units, float64 (n_queries,).
 
     Returns
     -------
     ids : int64, sorted by (-score, id); -1 where a query's cells hold fewer.
     scores : float64, in the unit of the scores; minus infinity beside id -1.
     """
+    weights, units = quantised
     celled, n_threads = cells.celled(chosen.live), threads_of(n_threads)
     if cells.biases is None:
         slots, sums = scan.top_k_asymmetric(celled, weights, k, visits=visits.cells, n_threads=n_threads)

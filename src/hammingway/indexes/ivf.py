@@ -295,7 +295,7 @@ class IVFIndex(Index):
             return CertifiedScored(ids, similarities, nothing_to_find(len(weights), self.n_bits))
         visits = Visits.of_weights(self._cells, weights, n_probe, chosen, n_threads=self.n_threads)
         ids[:, :n_found], similarities[:, :n_found] = best_in_cells(
-            self._scan, self._cells, chosen, visits, weights, units, n_found, n_threads=self.n_threads
+            self._scan, self._cells, chosen, visits, (weights, units), n_found, n_threads=self.n_threads
         )
         needed = np.full(len(weights), self.n_bits, np.int32)  # nothing less than all cells proves an order of scores
         return CertifiedScored(ids, similarities, visits.certificate(needed))

@@ -180,8 +180,8 @@ class MultiIndex(FlatIndex):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the index to ``path``, whole or not at all; removed codes and the tables are left out.
 
-        Loading builds the tables again: for a million codes of 64 bits that takes about a tenth of a second, hardly more
-        than to read and check them would, while they would make the file six times as large.
+        Loading builds the tables again: for a million codes of 64 bits that takes about a tenth of a second, hardly
+        more than to read and check them would, while they would make the file six times as large.
         """
         flat_file.write(path, self._parts(), kind=KIND, more={"n_tables": self.n_tables})
 

@@ -45,8 +45,8 @@ class TableIndex(FlatIndex):
     Parameters
     ----------
     n_bits : bits a code, 1 to 4096.
-    bits : distinct positions of the key's bits, 1 to 64 of them; None for the first ``min(n_bits, 64)``. About
-        log2(n) bits fill the buckets of n codes with one code each.
+    bits : distinct positions of the key's bits, 1 to 64 of them, or how many to take from the first on; None for the
+        first ``min(n_bits, 64)``. About log2(n) bits fill the buckets of n codes with one code each.
     max_flips : bits of the key to flip at most, from 0; None for all.
     max_probes : buckets a query may look up, from 1.
     max_candidates : codes a query may be compared with, from 1; None for no limit. A bucket that would
@@ -76,14 +76,14 @@ class TableIndex(FlatIndex):
         self,
         n_bits: int,
         *,
-        bits: ArrayLike | None = None,
+        bits: ArrayLike | int | None = None,
         max_flips: int | None = None,
         max_probes: int = 1000,
         max_candidates: int | None = None,
         n_threads: int | None = None,
     ) -> None:
         super().__init__(n_bits, n_threads=n_threads)
-        self._bits = _check_bits(range(min(self.n_bits, MAX_KEY_BITS)) if bits is None else bits, self.n_bits)
+        self._bits = _check_bits(min(self.n_bits, MAX_KEY_BITS) if bits is None else bits, self.n_bits)
         self.max_flips = None if max_flips is None else count_of("max_flips", max_flips, 0)
         self.max_probes = count_of("max_probes", max_probes, 1)
         self.max_candidates = None if max_candidates is None else count_of("max_candidates", max_candidates, 1)
@@ -308,11 +308,16 @@ class TableIndex(FlatIndex):
         return self._certificate(radius, none, none.copy(), n=0, needed=radius)
 
 
-def _check_bits(bits: ArrayLike, n_bits: int) -> NDArray[np.int64]:
+def _check_bits(bits: ArrayLike | int, n_bits: int) -> NDArray[np.int64]:
     """Return the positions of a key's bits, or raise unless they are 1 to 64 distinct positions in a code."""
+    if isinstance(bits, int | np.integer) and not isinstance(bits, bool) and 1 <= bits <= min(n_bits, MAX_KEY_BITS):
+        return np.arange(bits, dtype=np.int64)
     given = np.asarray(bits)
     if given.ndim != 1 or given.dtype.kind not in "iu" or not 1 <= given.size <= MAX_KEY_BITS:
-        raise InvalidInputError(f"bits must be 1 to {MAX_KEY_BITS} positions of a code's bits; got {bits!r}.")
+        raise InvalidInputError(
+            f"bits must be a list of 1 to {MAX_KEY_BITS} positions of a code's bits, or how many to take from the "
+            f"first on, at most {min(n_bits, MAX_KEY_BITS)}; got {bits!r}."
+        )
     if given.min() < 0 or given.max() >= n_bits or len(np.unique(given)) != given.size:
         raise InvalidInputError(f"bits must be distinct and lie from 0 to {n_bits - 1}; got {given.tolist()}.")
     return given.astype(np.int64)

@@ -51,6 +51,15 @@ def test_a_saved_index_of_any_kind_is_searched(run, files, tmp_path, made, optio
     assert [line["ids"] for line in near] == [ids.tolist() for ids, _ in index.search_radius(queries, 3)]
 
 
+def test_cells_are_probed_in_the_number_asked_for(run, refused, files, tmp_path, expected):
+    IVFIndex(13, n_cells=6, n_probe=1).add(read_codes(files / "itq.codes").codes).save(tmp_path / "ivf")
+    query = (files / "queries.codes", "-k", 6, "--json", "--n-probe", 6)
+    found = parsed(run("search", tmp_path / "ivf", *query).stdout)
+    assert [line["distances"] for line in found] == expected(6).distances.tolist()
+    assert [line["ids"] for line in found] == expected(6).ids.tolist()
+    assert "--n-probe is for an index of the kind ivf" in refused("search", files / "itq.codes", *query)
+
+
 def test_text_is_a_line_a_query_of_id_and_distance(run, files, expected):
     lines = run("search", files / "itq.codes", files / "queries.codes", "-k", 2).stdout.splitlines()
     for i, (ids, distances) in enumerate(expected(2)):

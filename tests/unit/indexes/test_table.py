@@ -218,3 +218,14 @@ def test_empty_index_and_empty_batch_answer_with_nothing():
 def test_table_is_registered_as_approximate():
     assert registry.load("indexes", "table") is TableIndex
     assert not TableIndex.exact
+
+
+@pytest.mark.parametrize("n", [1, 5, np.int64(8)])
+def test_a_number_of_bits_takes_the_first(n):
+    assert TableIndex(8, bits=n).bits.tolist() == list(range(n))
+
+
+@pytest.mark.parametrize("n", [0, 9, -1, True])
+def test_a_number_of_bits_that_no_code_has_is_refused(n):
+    with pytest.raises(InvalidInputError, match="how many to take"):
+        TableIndex(8, bits=n)
