@@ -3,8 +3,8 @@
     python benchmarks/quality/curves.py results/cifar10-dsh
     python benchmarks/quality/curves.py results/cifar10-dsh --page docs/benchmarks/cifar10-dsh.md
 
-The first prints Markdown; the second puts it between the markers of a page. Variants stand in the order they were run
-in; one without a result is left out.
+The first prints Markdown; the second puts it between the markers of a page. Variants stand by their bits, then in
+the order they were run in; one without a result is left out.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def read_logs(folder: Path) -> dict[str, Log]:
         if result.record is not None and lines.is_file():
             log = [json.loads(one) for one in lines.read_text(encoding="utf-8").splitlines()]
             # The date is of whole seconds, which short runs share.
-            found.append(((result.record.started_at, path.stat().st_mtime_ns), result.name, log))
+            begun = result.record.started_at, path.stat().st_mtime_ns
+            found.append(((result.record.spec.n_bits, *begun), result.name, log))
     if not found:
         raise SystemExit(f"{folder} holds no finished variant with a {LOG_NAME}.")
     return {name: log for _, name, log in sorted(found, key=lambda one: one[0])}

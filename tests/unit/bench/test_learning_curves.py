@@ -19,6 +19,7 @@ TRAINING = {"epochs": 3, "batch_size": 50, "validation_share": 0.2}
 VARIANTS = (
     Variant(name="short", set={"training.epochs": 2}),
     Variant(name="blind", set={"training.validation_share": 0.0}),
+    Variant(name="narrow", set={"n_bits": 4, "training.epochs": 1}),
 )
 
 
@@ -53,23 +54,24 @@ def cells(text):
     return [[cell.strip() for cell in row.split("|")[1:-1]] for row in text.splitlines()]
 
 
-def test_an_epoch_is_a_row_and_a_variant_a_column_in_the_order_they_were_run(results, curves):
+def test_an_epoch_is_a_row_and_a_variant_a_column_narrow_codes_first(results, curves):
     logs = curves.read_logs(results)
     head, _, *epochs, times = cells(curves.curve(logs))
-    assert head == ["epoch", "`short`", "`blind`"]
+    assert head == ["epoch", "`narrow`", "`short`", "`blind`"]
     assert [row[0] for row in epochs] == ["1", "2", "3"]
     for row, entry in zip(epochs, logs["short"], strict=False):
-        assert row[1] == f"{entry['validation']['map']:.3f} ({entry['loss']:.3f})"
-    assert epochs[2][1] == ""
-    assert [row[2] for row in epochs] == [f"({entry['loss']:.3f})" for entry in logs["blind"]]
-    assert times[1] == f"{logs['short'][-1]['processor_seconds'] / 2:.1f} s"
+        assert row[2] == f"{entry['validation']['map']:.3f} ({entry['loss']:.3f})"
+    assert epochs[2][2] == ""
+    assert [row[3] for row in epochs] == [f"({entry['loss']:.3f})" for entry in logs["blind"]]
+    assert times[2] == f"{logs['short'][-1]['processor_seconds'] / 2:.1f} s"
 
 
 def test_a_variant_without_a_result_is_left_out(results, curves, tmp_path):
     copy = Path(shutil.copytree(results, tmp_path / "copy"))
     (copy / "short" / RESULT_NAME).unlink()
-    assert list(curves.read_logs(copy)) == ["blind"]
-    (copy / "blind" / RESULT_NAME).unlink()
+    assert list(curves.read_logs(copy)) == ["narrow", "blind"]
+    for name in ("narrow", "blind"):
+        (copy / name / RESULT_NAME).unlink()
     with pytest.raises(SystemExit, match="no finished variant"):
         curves.read_logs(copy)
 
