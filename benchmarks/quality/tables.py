@@ -81,7 +81,7 @@ def line(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _provenance(records: Sequence[Record], source: str) -> str:
+def provenance(records: Sequence[Record], source: str) -> str:
     first = records[0]
     data, facts, machine = first.spec.data, first.data, first.environment
     split = f"protocol {data.protocol}" if data.protocol else f"split seed {data.split_seed}"
@@ -121,7 +121,7 @@ def main() -> None:
     arguments = parser.parse_args()
     reference = tomllib.loads(Path(__file__).with_name("references.toml").read_text())[arguments.table]
     records = read_records(arguments.records)
-    text = f"{tables[arguments.table](records, reference)}\n\n{_provenance(records, reference['source'])}"
+    text = f"{tables[arguments.table](records, reference)}\n\n{provenance(records, reference['source'])}"
     if arguments.page is None:
         print(text)
     else:

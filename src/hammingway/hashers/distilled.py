@@ -54,9 +54,9 @@ class Distilled(Hasher):
     n_steps : gradient steps, >= 1; by default one for 15 training rows, at least 300, at most 4,000, and at most
         800,000 / n_bits.
     breadth : weight of keeping groups of rows together, >= 0, beside that of finding the nearest: of a second loss, by
-        which the Hamming distances between codes are to tell which rows share many of their 200 nearest. With 3, rows
-        of a class come first more often than with :class:`ITQ`, and of what is gained over it in finding the nearest
-        rows a part is lost. Of no effect with ``use_labels``.
+        which the Hamming distances between codes are to tell which rows share many of their 200 nearest. With 1 to 3
+        classes are kept together about as well as by :class:`ITQ` or better, and some of what is gained over it in
+        finding the nearest rows is lost, all of it where training rows are few. Of no effect with ``use_labels``.
 
     Attributes
     ----------
