@@ -208,7 +208,10 @@ class Collection:
         metadata: Metadata | None = None,
         vectors: ArrayLike | None = None,
     ) -> NDArray[Any]:
-        """Add items, or replace those whose ids are there, code and metadata and all; see :meth:`add`."""
+        """Add items, or replace those whose ids are there; see :meth:`add`.
+
+        An item is replaced whole, its metadata too: where none is given, it has none afterwards.
+        """
         return self._put(items, ids, metadata, vectors, replace=True)
 
     def delete(self, ids: ArrayLike | Sequence[str]) -> int:
@@ -283,8 +286,8 @@ class Collection:
         k : items a query, from 1; id -1 (None for strings) at distance ``n_bits + 1``, score minus
             infinity or distance infinity fills up.
         where : filter on the metadata, as :func:`hammingway.collection.filters.compile_filter` takes it:
-            ``{"section": "python", "year": {"$gte": 2010}}``. None searches all. Where no item passes, and none
-            has a field that is named, an :class:`~hammingway.collection.UnknownFieldWarning` tells.
+            ``{"section": "python", "year": {"$gte": 2010}}``. None searches all. Where no item has
+            a field that is named, an :class:`~hammingway.collection.UnknownFieldWarning` tells.
         query_bits : 4 or 8, the bits a score is rounded to; see :meth:`hammingway.FlatIndex.search_asymmetric`.
         rerank : candidates a query, at least ``k``, whose originals are read, in the order of their files.
         metric : what :func:`hammingway.rerank` ranks by: 'cosine', 'inner-product' or 'euclidean'.
@@ -328,6 +331,7 @@ class Collection:
         n_slots = sum(part.n_slots for part in snapshot.parts)
         return CollectionStats(
             n_items=snapshot.manifest.n_items,
+            n_described=snapshot.manifest.n_described,
             n_bits=self.n_bits,
             n_segments=len(snapshot.segments),
             n_recent=snapshot.recent.n_live,
@@ -382,6 +386,7 @@ class Collection:
             return snapshot.parts
         self._guard.check(connection, snapshot.manifest.n_described)
         keys, inverted = tables.matching_keys(connection, condition)
-        if not len(keys) and not inverted:  # stacklevel: whoever called the search that calls this
-            self._field_check.warn(connection, snapshot.manifest, condition.fields, stacklevel=3)
+        n_passed = snapshot.manifest.n_items - len(keys) if inverted else len(keys)
+        # stacklevel: whoever called the search that calls this
+        self._field_check.warn(connection, snapshot.manifest, condition.fields, n_passed=n_passed, stacklevel=3)
         return filtered(snapshot, keys, inverted=inverted)

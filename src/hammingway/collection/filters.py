@@ -16,6 +16,7 @@ _MAX_DEPTH = 40
 _MAX_PARAMETERS = 6000  # three a comparison; SQLite bounds parameters and the length of a statement
 _COMPARE = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 _INT64 = 1 << 63
+_NEAR_OPERATOR = 0.8  # names this short are like each other at less, as $like and $lte
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Condition:
     Parameters
     ----------
     parameters : of the expression.
-    fields : whose values it looks at, once each, as the filter names them; not those that it asks for by $exists.
+    fields : that it looks at, once each, as the filter names them.
     """
 
     sql: str
@@ -62,13 +63,13 @@ def compile_filter(filter_: object) -> Condition:
 
 
 def _fields(filter_: object) -> Iterator[str]:
-    """Yield the fields whose values a filter, known to be one, looks at."""
+    """Yield the fields that a filter, known to be one, looks at."""
     for name, value in filter_.items() if isinstance(filter_, Mapping) else ():
         if name in ("$and", "$or"):
             yield from (each for part in value for each in _fields(part))
         elif name == "$not":
             yield from _fields(value)
-        elif not isinstance(value, Mapping) or set(value) != {"$exists"}:
+        else:
             yield name
 
 
@@ -115,9 +116,12 @@ def _operation(path: str, name: object, operand: object, depth: int) -> Conditio
         "$in": _among,
         "$exists": _exists,
     }
+    if name == "$nin":  # which is near $in in spelling only
+        raise InvalidInputError('\'$nin\' is not an operator of a filter; write {"$not": {"$in": [...]}}.')
     if name not in simple:
         known = [*map(str, simple), *_COMPARE, "$not"]
-        raise InvalidInputError(f"{name!r} is not an operator of a filter. {did_you_mean(str(name), known)}")
+        hint = did_you_mean(str(name), known, cutoff=_NEAR_OPERATOR)
+        raise InvalidInputError(f"{name!r} is not an operator of a filter. {hint}")
     return simple[name](path, operand)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any, Literal, TypeGuard, get_args
 
 import numpy as np
@@ -87,12 +87,16 @@ def check_metadata(metadata: Sequence[Mapping[str, Any] | None] | None, n: int) 
     Raises
     ------
     ShapeError : not one a item.
-    InvalidInputError : not a dict that JSON can hold, longer than ``MAX_METADATA`` characters, or nested deeper than
-        ``MAX_NESTING`` levels.
+    InvalidInputError : no list; or not dicts that JSON can hold, longer than ``MAX_METADATA`` characters, or nested
+        deeper than ``MAX_NESTING`` levels.
     """
     if metadata is None:
         return None
-    if isinstance(metadata, Mapping) or len(metadata) != n:
+    if isinstance(metadata, Mapping | str) or not isinstance(metadata, Sized):
+        raise InvalidInputError(
+            f"metadata must be a list of dicts, one an item (None for one without); got {type(metadata).__name__}."
+        )
+    if len(metadata) != n:
         raise ShapeError(f"{n} items need {n} dicts of metadata, or None for those without; got {len(metadata)}.")
     return [None if not fields else _json(fields) for fields in metadata]
 

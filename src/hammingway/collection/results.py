@@ -145,6 +145,7 @@ class CollectionStats:
     Parameters
     ----------
     n_items : items that can be found.
+    n_described : of these, how many have metadata.
     n_bits : bits a code.
     n_segments : immutable segments.
     n_recent : items still in the database, not in a segment.
@@ -157,6 +158,7 @@ class CollectionStats:
     """
 
     n_items: int
+    n_described: int
     n_bits: int
     n_segments: int
     n_recent: int
