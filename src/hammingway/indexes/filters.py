@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, Protocol, Self
 from weakref import ref
 
@@ -52,7 +53,7 @@ class Filter:
     Raises
     ------
     ShapeError : not one-dimensional.
-    InvalidInputError : neither bool nor whole numbers from 0 to 2^63 - 1.
+    InvalidInputError : neither bool nor whole numbers from 0 to 2^63 - 1; a dict, which filters a Collection.
 
     Examples
     --------
@@ -66,6 +67,11 @@ class Filter:
     """
 
     def __init__(self, where: ArrayLike) -> None:
+        if isinstance(where, Mapping):
+            raise InvalidInputError(
+                "where must be a mask (a bool an id), a list of ids, or a Filter of either; got a dict. "
+                "Filters by metadata are a Collection's: collection.search(..., where={...})."
+            )
         given = np.asarray(where)
         if given.dtype == np.bool_:
             if given.ndim != 1:

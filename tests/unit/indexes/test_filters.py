@@ -26,6 +26,13 @@ def _tables_for_few_codes():
         yield
 
 
+def test_a_filter_by_metadata_is_sent_to_a_collection():
+    codes = random_codes(9, 8)
+    for index in (FlatIndex(8), MultiIndex(8), table_index(8)):
+        with pytest.raises(InvalidInputError, match=r"a list of ids, or a Filter.*got a dict.*are a Collection's"):
+            index.add(codes).search(codes, 1, where={"section": "games"})
+
+
 def random_codes(n, n_bits, seed=0):
     return Codes.from_bits(np.random.default_rng([seed, n_bits]).integers(0, 2, (n, n_bits), dtype=np.uint8))
 
