@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+REPLACE = (
+    "Replace items whose ids are there already, instead of refusing. They are replaced whole: "
+    "without --metadata they have none afterwards."
+)
 BATCH = "Rows that are added, encoded and made durable together."
 
 
@@ -31,7 +35,7 @@ BATCH = "Rows that are added, encoded and made durable together."
 @inputs.ids_file_option("Ids of the rows, where they are not to be numbered on")
 @click.option("--metadata", "metadata_file", type=InputFile(), help="JSON lines, an object or null a row.")
 @click.option("--vectors", type=InputFile(), help="Originals to keep, where DATA are codes.")
-@click.option("--replace", is_flag=True, help="Replace items whose ids are there already, instead of refusing.")
+@click.option("--replace", is_flag=True, help=REPLACE)
 @click.option("--batch", metavar="N", type=options.COUNT, default=65536, help=BATCH)
 @options.key_option
 @options.json_option
@@ -59,13 +63,27 @@ def command(
     originals = None if vectors is None else open_vectors(vectors, key=key)
     with inputs.opened(path, read_only=False) as collection:
         ids = None if ids_file is None else inputs.read_ids(ids_file, collection.id_type)
+        before = collection.stats()
         n = _n_rows(items, {"--ids": ids, "--metadata": metadata, "--vectors": originals})
         with progress_bar("adding") as progress:
             for rows in row_chunks(n, batch, progress):
                 _put(collection, inputs.rows_of(items, rows), ids, metadata, originals, rows=rows, replace=replace)
-        n_items = len(collection)
-    sentence = f"{path}: added {counted(n, 'item')}; it holds {n_items}."
-    report(sentence, as_json=as_json, path=str(path), n_added=n, n_items=n_items)
+        after = collection.stats()
+    n_added = after.n_items - before.n_items
+    replaced = f" and replaced {n - n_added}" if replace else ""
+    sentence = f"{path}: added {counted(n_added, 'item')}{replaced}; it holds {after.n_items}."
+    counts = {"n_added": n_added, "n_replaced": n - n_added, "n_items": after.n_items}
+    report(sentence, as_json=as_json, path=str(path), **counts)
+    if metadata is None:
+        _note_emptied(before.n_described - after.n_described)
+
+
+def _note_emptied(n: int) -> None:
+    """Tell how many replaced items lost their metadata because none was given."""
+    if n:
+        verb = "has" if n == 1 else "have"
+        had = f"{counted(n, 'replaced item')} had metadata and {verb} none now"
+        click.echo(f"Note: {had}: items are replaced whole, and --metadata was not given.", err=True)
 
 
 def _n_rows(items: StoredCodes | NDArray[Any], beside: dict[str, Any]) -> int:

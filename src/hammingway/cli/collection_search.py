@@ -51,7 +51,9 @@ WHERE = 'Search only items whose metadata match, a JSON object as in {"year": {"
 @options.threads_option
 @options.force_option
 @options.json_option
+@click.pass_context
 def command(
+    ctx: click.Context,
     path: Path,
     queries: Path,
     k: int | None,
@@ -88,6 +90,7 @@ def command(
         raise click.UsageError("--radius counts bits; leave out --asymmetric, --rerank and --vectors.")
     if vectors is not None and rerank is None:
         raise click.UsageError("--vectors is for --rerank; give --rerank N too, or leave --vectors out.")
+    _refuse_idle(ctx, {"query_bits": ("asymmetric", "--asymmetric"), "metric": ("rerank", "--rerank N")})
     where = inputs.parse_where(where_text)
     items = inputs.read_items(queries, key=key)
     rows = None if vectors is None else open_vectors(vectors, key=key)
@@ -108,6 +111,20 @@ def command(
             **facts,
             out=str(out),
         )
+
+
+def _refuse_idle(ctx: click.Context, needs: Mapping[str, tuple[str, str]]) -> None:
+    """Raise click.UsageError where an option was typed without the one it belongs to, and would do nothing.
+
+    Parameters
+    ----------
+    needs : name of an option -> name of the one it needs, and how that is typed.
+    """
+    for name, (needed, typed) in needs.items():
+        given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if given and not ctx.params[needed]:
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} is for --{needed}; add {typed}, or leave {option} out.")
 
 
 def _search(

@@ -50,6 +50,13 @@ class InputFile(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path, or fail with the remedy."""
+        if _is_collection(Path(os.fsdecode(value))):
+            self.fail(
+                f"{os.fsdecode(value)!r} is a collection, where a file is wanted; 'hammingway collection search' "
+                "searches it, and 'hammingway collection --help' lists what else there is for it.",
+                param,
+                ctx,
+            )
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         _refuse_shared(self, path, param, ctx)
         return path
@@ -88,6 +95,10 @@ class OutputFile(click.Path):
             self.fail(f"{str(path)!r} exists; add --force to replace it.", param, ctx)
         _refuse_shared(self, path, param, ctx)
         return path
+
+
+def _is_collection(path: Path) -> bool:
+    return (path / "collection.db").is_file()  # as hammingway.collection.database has it, which would import NumPy
 
 
 def _refuse_shared(kind: click.Path, path: Path, param: click.Parameter | None, ctx: click.Context | None) -> None:

@@ -56,7 +56,8 @@ def filled(request, run, files, beside):
     )
     ids = beside / ("ids.npy" if request.param == "integer" else "ids.txt")
     command = ["collection", "add", path, files / "vectors.npy", "--ids", ids, "--metadata", beside / "metadata.jsonl"]
-    assert json.loads(ok(run(*command, "--batch", 70, "--json"))) == {"path": str(path), "n_added": 300, "n_items": 300}
+    counts = {"n_added": 300, "n_replaced": 0, "n_items": 300}
+    assert json.loads(ok(run(*command, "--batch", 70, "--json"))) == {"path": str(path), **counts}
     return path
 
 
@@ -132,6 +133,7 @@ def test_info_compact_and_verify_say_what_the_library_says(run, filled):
     ok(run("collection", "delete", filled, 7 if filled.name == "integer" else "item 1: é"))
     before = json.loads(ok(run("collection", "info", filled, "--json")))
     assert (before["n_items"], before["n_dead"], before["id_type"]) == (299, 1, filled.name)
+    assert before["n_described"] == 199
     assert "n items         299" in ok(run("collection", "info", filled))
     sizes = json.loads(ok(run("collection", "compact", filled, "--json")))
     after = json.loads(ok(run("collection", "info", filled, "--json")))
@@ -170,6 +172,30 @@ def test_codes_keep_their_ids_and_items_are_replaced(run, beside):
     ok(run("collection", "add", beside / "c", beside / "b.codes", "--replace"))
     lines = parsed(ok(run("collection", "search", beside / "c", beside / "a.codes", "-k", 1, "--json")))
     assert [line["ids"] for line in lines] == [[48 - i] for i in range(9)]
+
+
+def test_replacing_tells_how_many_and_which_lost_their_metadata(run, beside):
+    codes = Codes.from_bits(np.eye(9, dtype=int))
+    for name, first in [("a", 0), ("b", 5), ("c", 20)]:
+        write_codes(beside / f"{name}.codes", codes, ids=np.arange(9) + first)
+    (beside / "fields.jsonl").write_text('{"year": 1}\n' * 6 + "null\n" * 3)
+    ok(run("collection", "create", beside / "c", "--bits", 9))
+    command = ["collection", "add", beside / "c"]
+    fields = ["--metadata", beside / "fields.jsonl"]
+
+    first = run(*command, beside / "a.codes", *fields)
+    assert (ok(first), first.stderr) == (f"{beside / 'c'}: added 9 items; it holds 9.\n", "")
+    given = run(*command, beside / "a.codes", *fields, "--replace", "--batch", 4)
+    assert (ok(given), given.stderr) == (f"{beside / 'c'}: added 0 items and replaced 9; it holds 9.\n", "")
+    one = run(*command, beside / "b.codes", "--replace")
+    assert ok(one) == f"{beside / 'c'}: added 5 items and replaced 4; it holds 14.\n"
+    why = "items are replaced whole, and --metadata was not given.\n"
+    assert one.stderr == f"Note: 1 replaced item had metadata and has none now: {why}"
+    many = run(*command, beside / "a.codes", "--replace", "--json", "--batch", 2)
+    assert json.loads(ok(many)) == {"path": str(beside / "c"), "n_added": 0, "n_replaced": 9, "n_items": 14}
+    assert many.stderr == f"Note: 5 replaced items had metadata and have none now: {why}"
+    new = run(*command, beside / "c.codes", "--replace")
+    assert (ok(new), new.stderr) == (f"{beside / 'c'}: added 9 items and replaced 0; it holds 23.\n", "")
 
 
 def test_encoder_is_fitted_on_the_way(run, files, tmp_path):
@@ -217,6 +243,15 @@ def test_encoder_is_fitted_on_the_way(run, files, tmp_path):
             "--rerank needs the queries' vectors; give QUERIES as vectors, or the vectors by --vectors FILE.",
         ),
         (["search", "c", "queries.npy", "--vectors", "queries.npy"], "--vectors is for --rerank; give --rerank N too"),
+        (
+            ["search", "c", "queries.npy", "--query-bits", 8],
+            "--query-bits is for --asymmetric; add --asymmetric, or leave --query-bits out.",
+        ),
+        (
+            ["search", "c", "queries.npy", "--asymmetric", "--metric", "cosine"],
+            "--metric is for --rerank; add --rerank N, or leave --metric out.",
+        ),
+        (["add", "c", "plain"], "'plain' is a collection, where a file is wanted"),
         (["search", "plain", "queries.npy"], "stores no encoder; give a file of codes, as 'hammingway encode' writes."),
         (["add", "plain", "queries.npy"], "stores no encoder; give a file of codes"),
         (["add", "plain", "queries.codes", "--vectors", "queries.npy"], "create one with --originals float32."),

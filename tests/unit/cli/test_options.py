@@ -9,6 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from hammingway import Collection
 from hammingway.cli.options import BITS, InputFile, KeyValue, OutputFile, RegisteredName, force_option
 from hammingway.codes import MAX_BITS
 
@@ -68,6 +69,17 @@ def test_device_is_never_replaced_by_a_file():
 @click.argument("data", type=InputFile())
 def reading(data: Path) -> None:
     click.echo(repr(data))
+
+
+def test_a_collection_where_a_file_is_wanted_is_sent_to_its_commands(tmp_path):
+    with Collection.create(tmp_path / "c", n_bits=8):
+        pass
+    result = CliRunner().invoke(reading, [str(tmp_path / "c")])
+    assert result.exit_code == 2
+    assert "is a collection, where a file is wanted; 'hammingway collection search' searches it" in " ".join(
+        result.stderr.split()
+    )
+    assert "is a directory" in CliRunner().invoke(reading, [str(tmp_path)]).stderr
 
 
 def test_missing_input_is_named(tmp_path):
