@@ -88,9 +88,7 @@ def command(
         ranking |= {"rerank": rerank, "metric": metric}
     if radius is not None and (ranking or vectors is not None):
         raise click.UsageError("--radius counts bits; leave out --asymmetric, --rerank and --vectors.")
-    if vectors is not None and rerank is None:
-        raise click.UsageError("--vectors is for --rerank; give --rerank N too, or leave --vectors out.")
-    _refuse_idle(ctx, {"query_bits": ("asymmetric", "--asymmetric"), "metric": ("rerank", "--rerank N")})
+    _refuse_idle(ctx)
     where = inputs.parse_where(where_text)
     items = inputs.read_items(queries, key=key)
     rows = None if vectors is None else open_vectors(vectors, key=key)
@@ -113,13 +111,10 @@ def command(
         )
 
 
-def _refuse_idle(ctx: click.Context, needs: Mapping[str, tuple[str, str]]) -> None:
-    """Raise click.UsageError where an option was typed without the one it belongs to, and would do nothing.
-
-    Parameters
-    ----------
-    needs : name of an option -> name of the one it needs, and how that is typed.
-    """
+def _refuse_idle(ctx: click.Context) -> None:
+    """Raise click.UsageError where an option was typed without the one it belongs to, and would do nothing."""
+    reranking = "rerank", "--rerank N"
+    needs = {"query_bits": ("asymmetric", "--asymmetric"), "metric": reranking, "vectors": reranking}
     for name, (needed, typed) in needs.items():
         given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
         if given and not ctx.params[needed]:

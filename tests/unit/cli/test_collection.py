@@ -242,7 +242,7 @@ def test_encoder_is_fitted_on_the_way(run, files, tmp_path):
             ["search", "c", "queries.codes", "-k", 2, "--rerank", 5],
             "--rerank needs the queries' vectors; give QUERIES as vectors, or the vectors by --vectors FILE.",
         ),
-        (["search", "c", "queries.npy", "--vectors", "queries.npy"], "--vectors is for --rerank; give --rerank N too"),
+        (["search", "c", "queries.npy", "--vectors", "queries.npy"], "--vectors is for --rerank; add --rerank N"),
         (
             ["search", "c", "queries.npy", "--query-bits", 8],
             "--query-bits is for --asymmetric; add --asymmetric, or leave --query-bits out.",
