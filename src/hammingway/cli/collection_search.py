@@ -88,7 +88,7 @@ def command(
         ranking |= {"rerank": rerank, "metric": metric}
     if radius is not None and (ranking or vectors is not None):
         raise click.UsageError("--radius counts bits; leave out --asymmetric, --rerank and --vectors.")
-    _refuse_idle(ctx)
+    options.refuse_idle(ctx, asymmetric="asymmetric", rerank="rerank")
     where = inputs.parse_where(where_text)
     items = inputs.read_items(queries, key=key)
     rows = None if vectors is None else open_vectors(vectors, key=key)
@@ -109,17 +109,6 @@ def command(
             **facts,
             out=str(out),
         )
-
-
-def _refuse_idle(ctx: click.Context) -> None:
-    """Raise click.UsageError where an option was typed without the one it belongs to, and would do nothing."""
-    reranking = "rerank", "--rerank N"
-    needs = {"query_bits": ("asymmetric", "--asymmetric"), "metric": reranking, "vectors": reranking}
-    for name, (needed, typed) in needs.items():
-        given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        if given and not ctx.params[needed]:
-            option = f"--{name.replace('_', '-')}"
-            raise click.UsageError(f"{option} is for --{needed}; add {typed}, or leave {option} out.")
 
 
 def _search(

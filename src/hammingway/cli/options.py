@@ -26,6 +26,7 @@ __all__ = [
     "json_option",
     "key_option",
     "param_option",
+    "refuse_idle",
     "rerank_options",
     "seed_option",
     "set_option",
@@ -225,6 +226,26 @@ def rerank_options(command: F) -> F:
     text = "The queries' vectors for --rerank, where QUERIES are codes."
     command = click.option("--vectors", type=InputFile(), help=text)(command)
     return click.option("--metric", type=names, default="cosine", help="What --rerank ranks by.")(command)
+
+
+def refuse_idle(ctx: click.Context, *, asymmetric: str, rerank: str) -> None:
+    """Raise click.UsageError where an option was typed without the one it belongs to, and would do nothing.
+
+    Parameters
+    ----------
+    asymmetric, rerank : what the command calls the values of these options.
+    """
+    reranking = rerank, "--rerank", "--rerank N"
+    needs = {
+        "query_bits": (asymmetric, "--asymmetric", "--asymmetric"),
+        "metric": reranking,
+        "vectors": reranking,
+    }
+    for name, (needed, option, typed) in needs.items():
+        given = ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if given and not ctx.params[needed]:
+            idle = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{idle} is for {option}; add {typed}, or leave {idle} out.")
 
 
 def set_option(command: F) -> F:

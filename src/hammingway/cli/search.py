@@ -57,7 +57,10 @@ IDS = "The id of each row of --originals, a .npy file of integers; else those in
 @options.threads_option
 @options.force_option
 @options.json_option
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     database: Path,
     queries: Path,
     model: Path | None,
@@ -85,6 +88,7 @@ def command(
     from hammingway.cli import result_output, searching
     from hammingway.cli.reranking import RerankOptions
 
+    options.refuse_idle(ctx, asymmetric="asymmetric", rerank="depth")
     wanted = searching.Wanted.from_options(k, radius, out)
     rerank = RerankOptions(**reranked)
     rerank.check(wanted, model)

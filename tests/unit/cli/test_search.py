@@ -60,6 +60,14 @@ def test_cells_are_probed_in_the_number_asked_for(run, refused, files, tmp_path,
     assert "--n-probe is for an index of the kind ivf" in refused("search", files / "itq.codes", *query)
 
 
+@pytest.mark.parametrize(
+    ("idle", "needed"), [(("--query-bits", 8), "--asymmetric"), (("--metric", "cosine"), "--rerank")]
+)
+def test_an_option_that_would_do_nothing_is_refused(refused, files, idle, needed):
+    sentence = refused("search", files / "itq.codes", files / "queries.codes", *idle)
+    assert f"{idle[0]} is for {needed}" in sentence
+
+
 def test_text_is_a_line_a_query_of_id_and_distance(run, files, expected):
     lines = run("search", files / "itq.codes", files / "queries.codes", "-k", 2).stdout.splitlines()
     for i, (ids, distances) in enumerate(expected(2)):
