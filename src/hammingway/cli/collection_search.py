@@ -39,9 +39,7 @@ WHERE = 'Search only items whose metadata match, a JSON object as in {"year": {"
 )
 @click.option("--where", "where_text", metavar="JSON", help=WHERE)
 @click.option("--asymmetric", is_flag=True, help="Rank by the encoder's scores of the queries, not by their bits.")
-@click.option(
-    "--query-bits", type=click.Choice(["4", "8"]), default="8", help="Bits a score is rounded to, with --asymmetric."
-)
+@options.query_bits_option
 @click.option(
     "--rerank", metavar="N", type=options.COUNT, help="Put the first N a query in order by the stored originals."
 )

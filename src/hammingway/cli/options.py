@@ -26,6 +26,7 @@ __all__ = [
     "json_option",
     "key_option",
     "param_option",
+    "query_bits_option",
     "refuse_idle",
     "rerank_options",
     "seed_option",
@@ -218,6 +219,12 @@ def param_option(command: F) -> F:
     """Add ``--param``, repeatable, as ``params``: a tuple of (key, value)."""
     text = "A parameter of the hasher, as in n_iterations=50; may be given several times."
     return click.option("--param", "params", type=KeyValue(), multiple=True, help=text)(command)
+
+
+def query_bits_option(command: F) -> F:
+    """Add ``--query-bits``, which goes with ``--asymmetric``."""
+    text = "Bits a score is rounded to, with --asymmetric."
+    return click.option("--query-bits", type=click.Choice(["4", "8"]), default="8", help=text)(command)
 
 
 def rerank_options(command: F) -> F:

@@ -35,9 +35,7 @@ IDS = "The id of each row of --originals, a .npy file of integers; else those in
 @click.option(
     "--asymmetric", is_flag=True, help="Rank by the scores that --model gives the queries, not by their bits."
 )
-@click.option(
-    "--query-bits", type=click.Choice(["4", "8"]), default="8", help="Bits a score is rounded to, with --asymmetric."
-)
+@options.query_bits_option
 @click.option(
     "--n-probe", metavar="N", type=options.COUNT, help="Cells a query scans in an ivf index; else its own number."
 )
