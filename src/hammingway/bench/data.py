@@ -32,7 +32,8 @@ def open_data(
 
     Parameters
     ----------
-    spec : a registered name is loaded in its protocol; anything else is a file below the data folder.
+    spec : a registered name is loaded in its protocol; anything else is a file, or a folder of class folders, below
+        the data folder.
     data_dir : the data folder; if not given, that of the environment variable ``HAMMINGWAY_DATA``; else files are
         looked for in the current folder, and registered data sets are downloaded.
     progress : told the images read, for a registered data set of images.
@@ -133,7 +134,7 @@ def _fit_on_database(data: RetrievalData) -> RetrievalData:
 
 def _vector_file(folder: Path, name: str) -> Path:
     path = folder / name
-    if not path.is_file():
+    if not path.exists():
         known = ", ".join(registry.names("datasets"))
         raise FileNotFoundError(
             f"{path}: no such file, and no data set of that name (known: {known}). Check --data-dir."

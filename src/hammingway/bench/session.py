@@ -68,11 +68,11 @@ def locate(
 ) -> tuple[str, str | None, str | os.PathLike[str] | None]:
     """Return (dataset, labels, data_dir) as a plan wants them, from what a person typed.
 
-    A file that is there is named by its own folder, so that the run is the same from any working
+    A file or folder that is there is named by its own folder, so that the run is the same from any working
     directory; a registered name, or a file below ``data_dir``, stays as it is.
     """
     path = Path(data)
-    if data in registry.names("datasets") or data_dir is not None or not path.is_file():
+    if data in registry.names("datasets") or data_dir is not None or not path.exists():
         return data, labels, data_dir
     folder = path.resolve().parent
     relative = None if labels is None else os.path.relpath(Path(labels).resolve(), folder)

@@ -48,10 +48,12 @@ class DataSpec(Config, frozen=True, kw_only=True):
 
     Parameters
     ----------
-    dataset : a registered data set name, or the name of a file below the data folder.
+    dataset : a registered data set name, or the name of a file below the data folder, or of a folder there with one
+        folder of npy files a class.
     protocol : named split of a registered data set; its default if not given. Not for files.
     key : which array of an HDF5 file, or column of a parquet file, holds the vectors. Only for files, as all below.
-    labels : file of one class number a row, below the data folder.
+    labels : file of one class number a row, below the data folder; or a folder of class folders, the same as
+        ``dataset``.
     n_queries : rows held out as queries.
     n_database : None: the queries are a sample drawn with ``split_seed`` and all other rows the database, as
         :func:`hammingway.datasets.from_vectors` does. A number: the rows are permuted by

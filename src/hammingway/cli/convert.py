@@ -15,7 +15,7 @@ __all__ = ["command"]
 
 
 @click.command()
-@click.argument("source", type=InputFile())
+@click.argument("source", type=InputFile(folder=True))
 @click.argument("target", type=OutputFile())
 @options.key_option
 @click.option("--target-key", metavar="NAME", help="As --key, for TARGET.")

@@ -16,7 +16,7 @@ __all__ = ["command"]
 
 @click.command()
 @click.argument("model", type=InputFile())
-@click.argument("data", type=InputFile())
+@click.argument("data", type=InputFile(folder=True))
 @click.option("--out", type=OutputFile(), required=True, help="Where to write the codes.")
 @options.key_option
 @options.force_option
@@ -25,7 +25,7 @@ def command(model: Path, data: Path, out: Path, key: str | None, as_json: bool) 
     """Encode the vectors in DATA with the hasher in MODEL.
 
     The codes remember which hasher made them, so that 'hammingway search' can refuse others. Row i
-    of DATA gets id i.
+    of DATA gets id i; of a folder of class folders they are counted in the order of classes, then names.
     """
     from hammingway.cli.reading import open_vectors
     from hammingway.code_files import write_codes

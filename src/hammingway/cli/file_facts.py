@@ -131,12 +131,15 @@ def _of_class_folders(path: Path) -> dict[str, Any]:
     return {
         "kind": "vectors",
         "bytes": sum((path / name).stat().st_size for name in found.files),
-        "format": "class folders",
+        "format": formats.detect(path),
         "n": len(found.vectors),
         "d": found.vectors.shape[1],
         "dtype": str(found.vectors.dtype),
         "classes": len(found.classes),
-        "next": [],
+        "next": [
+            "hammingway fit PATH --hasher csq --labels PATH --out MODEL",
+            "hammingway encode MODEL PATH --out CODES",
+        ],
     }
 
 

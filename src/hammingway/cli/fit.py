@@ -11,6 +11,7 @@ from hammingway.cli import options
 from hammingway.cli.options import InputFile, OutputFile, RegisteredName
 from hammingway.cli.printing import counted, report
 from hammingway.errors import FileFormatError, ShapeError
+from hammingway.processes import n_processes, process_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,15 +23,17 @@ __all__ = ["command"]
 
 HASHER = "How codes are learned; 'hammingway list hashers' names what there is."
 
+LABELS = "One class label a row of DATA, for supervised hashers; a folder of class folders has its own."
+
 RUN_DIR = "Folder for a deep hasher's log and checkpoint; an interrupted fit goes on from there."
 
 
 @click.command()
-@click.argument("data", type=InputFile())
+@click.argument("data", type=InputFile(folder=True))
 @click.option("--hasher", "name", type=RegisteredName("hashers"), required=True, help=HASHER)
 @options.bits_option
 @click.option("--out", type=OutputFile(), required=True, help="Where to write the fitted hasher.")
-@click.option("--labels", type=InputFile(), help="One class label a row of DATA, for supervised hashers.")
+@click.option("--labels", metavar="FILE", type=InputFile(folder=True), help=LABELS)
 @options.seed_option
 @options.param_option
 @options.set_option
@@ -54,16 +57,20 @@ def command(
     """Fit a hasher on the vectors in DATA and save it.
 
     DATA is a file in any format that 'hammingway list formats' names. Files larger than memory are
-    read in pieces.
+    read in pieces. DATA may also be a folder with one folder of .npy files a class, and --labels the same folder.
     """
     from hammingway.cli.hasher_choice import make_hasher
     from hammingway.cli.reading import open_vectors
     from hammingway.cli.training_bar import fit_with_bar
 
     hasher = make_hasher(name, n_bits, seed=seed, params=params, settings=settings)
+    if n_processes() > 1 and not hasher.fits_together:
+        raise click.UsageError(f"{name} is fitted by one process, not by {n_processes()}; leave torchrun out.")
     X = open_vectors(data, key=key)
     y = _class_labels(labels, hasher, name, n_rows=len(X))
     fit_with_bar(hasher, X, y, label=f"fitting {name}", run_dir=run_dir)
+    if process_number() > 0:
+        return
     hasher.save(out)
     n, d = X.shape
     sentence = f"{out}: {name} of {counted(hasher.n_bits_, 'bit')}, fitted on {n} x {d}."

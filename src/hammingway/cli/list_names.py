@@ -28,6 +28,7 @@ FORMATS = {
     "ibin": "big-ann int32 (.ibin): rows, or true neighbours with their distances; memory-mapped.",
     "hdf5": "ann-benchmarks HDF5 (.hdf5, .h5), one array by --key, 'train' if not given.",
     "parquet": "Parquet with a vector a row (.parquet), one column by --key, 'emb' if not given.",
+    "class-folders": "A folder with a folder a class, an npy file a vector: root/<class>/<name>.npy; only read.",
 }
 
 

@@ -43,12 +43,17 @@ _FILES = "hammingway.cli.files"
 
 
 class InputFile(click.Path):
-    """An existing, readable file, given as a Path."""
+    """An existing, readable file, given as a Path.
+
+    Parameters
+    ----------
+    folder : whether it may be a folder too, of class folders of vectors.
+    """
 
     name = "file"
 
-    def __init__(self) -> None:
-        super().__init__(exists=True, dir_okay=False, path_type=Path)
+    def __init__(self, *, folder: bool = False) -> None:
+        super().__init__(exists=True, dir_okay=folder, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path, or fail with the remedy."""

@@ -89,3 +89,15 @@ def test_facts_state_the_bytes_of_an_original_vector(folder):
     facts = data_facts(hold_out(np.load(folder / "vectors.npy"), DataSpec(dataset="x", n_queries=4)))
     assert (facts.n_queries, facts.n_database, facts.d, facts.vector_bytes) == (4, 16, 3, 12)
     assert not facts.labelled
+
+
+def test_a_folder_of_class_folders_is_split_like_a_file_of_its_vectors(folder):
+    vectors, labels = np.load(folder / "vectors.npy"), np.arange(20) // 5
+    for row, label in enumerate(labels):
+        (folder / "root" / str(label)).mkdir(parents=True, exist_ok=True)
+        np.save(folder / "root" / str(label) / f"{row}.npy", vectors[row])
+    found = open_data(DataSpec(dataset="root", n_queries=5, labels="root"), data_dir=folder)
+    expected = hold_out(vectors, DataSpec(dataset="root", n_queries=5), labels=labels)
+    assert_array_equal(found.queries, expected.queries)
+    assert_array_equal(found.database, expected.database)
+    assert_array_equal(found.database_labels, expected.database_labels)

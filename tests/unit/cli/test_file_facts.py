@@ -140,7 +140,7 @@ def test_folders_of_classes(told, tmp_path):
         (tmp_path / "root" / name).mkdir(parents=True)
         np.save(tmp_path / "root" / name / "0.npy", np.ones((2, 2), np.float32))
     facts = told(tmp_path / "root")
-    assert (facts["kind"], facts["format"], facts["n"], facts["d"]) == ("vectors", "class folders", 3, 4)
+    assert (facts["kind"], facts["format"], facts["n"], facts["d"]) == ("vectors", "class-folders", 3, 4)
     assert (facts["classes"], facts["dtype"]) == (3, "float32")
     assert facts["bytes"] == 3 * (tmp_path / "root" / "cat" / "0.npy").stat().st_size
 

@@ -6,8 +6,10 @@ import json
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from hammingway import ITQ, RandomHyperplanes, SupervisedITQ, load_hasher
+from hammingway.code_files import read_codes
 
 
 def test_saved_hasher_is_the_one_that_python_fits(run, files, vectors, tmp_path):
@@ -189,3 +191,33 @@ def test_labels_that_are_missing_or_wrong_are_told_in_one_sentence(
 def test_a_collection_is_not_created_with_a_hasher_that_needs_labels(refused, files, tmp_path):
     options = ["--hasher", "cca-itq", "--bits", 2, "--train", files / "vectors.npy"]
     assert "fit it by 'hammingway fit --labels FILE'" in refused("collection", "create", tmp_path / "c", *options)
+
+
+@pytest.fixture
+def class_folders(vectors, tmp_path):
+    """Return a folder with 20 vectors of each of three classes, a file each, and all of them in order."""
+    for row in range(60):
+        folder = tmp_path / "root" / str(row // 20)
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / f"{row}.npy", vectors[row])
+    return tmp_path / "root", vectors[:60], np.arange(60) // 20
+
+
+def test_folder_of_class_folders_is_fitted_and_encoded_as_an_array_of_its_vectors(run, class_folders, tmp_path):
+    from hammingway.deep import HAGCN
+
+    root, X, _ = class_folders
+    fit = ("fit", root, "--hasher", "hagcn", "--bits", 9, "--set", "training.epochs=2", "--out", tmp_path / "m")
+    result = run(*fit)
+    assert result.exit_code == 0, result.output
+    expected = HAGCN(9, training={"epochs": 2}, random_state=0).fit(X)
+    assert load_hasher(tmp_path / "m").fingerprint() == expected.fingerprint()
+    assert run("encode", tmp_path / "m", root, "--out", tmp_path / "c").exit_code == 0
+    assert_array_equal(read_codes(tmp_path / "c").codes.packed, expected.encode(X).packed)
+
+
+def test_folder_of_class_folders_has_its_own_labels(run, class_folders, tmp_path):
+    root, X, y = class_folders
+    result = run("fit", root, "--labels", root, "--hasher", "cca-itq", "--bits", 2, "--out", tmp_path / "m")
+    assert result.exit_code == 0, result.output
+    assert load_hasher(tmp_path / "m").fingerprint() == SupervisedITQ(2, random_state=0).fit(X, y).fingerprint()

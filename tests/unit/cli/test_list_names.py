@@ -9,6 +9,7 @@ import pytest
 from hammingway import registry
 from hammingway.cli.list_names import FORMATS, KINDS, _folded
 from hammingway.datasets.formats import FORMAT_NAMES
+from hammingway.datasets.formats.class_folders import NAME
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)
@@ -20,7 +21,7 @@ def test_every_registered_name_is_listed_with_a_line(run, kind):
 
 
 def test_every_format_is_listed_with_a_line():
-    assert set(FORMATS) == set(FORMAT_NAMES)
+    assert set(FORMATS) == {*FORMAT_NAMES, NAME}
 
 
 def test_all_kinds_are_listed_without_an_argument(run):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from hammingway.datasets.formats import read_class_folders
-from hammingway.errors import FileFormatError
+from hammingway.datasets.formats import convert, detect, read_class_folders, read_labels, read_vectors
+from hammingway.errors import FileFormatError, InvalidInputError
 
 
 def write(root, files):
@@ -55,3 +55,18 @@ def test_what_cannot_be_read_is_told_with_its_path(tmp_path):
     (tmp_path / "b" / "1.npy").write_bytes(b"\x93NUMPY damaged")
     with pytest.raises(FileFormatError, match=r"1\.npy"):
         read_class_folders(tmp_path)
+
+
+def test_a_folder_is_read_where_files_of_vectors_and_labels_are(tmp_path):
+    root = tmp_path / "root"
+    write(root, {"10/1.npy": [10, 1], "2/10.npy": [2, 10], "0/5.npy": [0, 5]})
+    assert_array_equal(read_vectors(root), [[0, 5], [2, 10], [10, 1]])
+    assert_array_equal(read_labels(root), [0, 1, 2])
+    assert detect(root) == "class-folders"
+    assert convert(root, tmp_path / "all.npy") == (3, 2)
+    assert_array_equal(np.load(tmp_path / "all.npy"), [[0, 5], [2, 10], [10, 1]])
+    for read in (read_vectors, read_labels):
+        with pytest.raises(InvalidInputError, match="holds one array"):
+            read(root, key="x")
+        with pytest.raises(FileFormatError, match="no folder with npy files"):
+            read(root / "10")

@@ -197,7 +197,7 @@ def test_missing_empty_and_folder_are_clear_errors(tmp_path, name):
     with pytest.raises(FileFormatError, match="No such file"):
         read_vectors(tmp_path / f"missing.{name}")
     (tmp_path / f"folder.{name}").mkdir()
-    with pytest.raises(FileFormatError, match="not a file"):
+    with pytest.raises(FileFormatError, match="no folder with npy files"):
         read_vectors(tmp_path / f"folder.{name}")
     (tmp_path / f"empty.{name}").touch()
     with pytest.raises(FileFormatError, match=r"empty"):

@@ -15,7 +15,9 @@ from hammingway.datasets.formats.npy import FORMATS
 from hammingway.errors import FileFormatError
 from hammingway.progress import Progress
 
-__all__ = ["ClassFolders", "read_class_folders"]
+__all__ = ["NAME", "ClassFolders", "class_folder_labels", "read_class_folders"]
+
+NAME = "class-folders"
 
 _NPY = next(one for one in FORMATS if one.name == "npy")
 _PROGRESS_FILES = 1000
@@ -63,21 +65,39 @@ def read_class_folders(root: str | os.PathLike[str], *, progress: Progress | Non
     (['2', '10'], [0, 1], (2, 4))
     """
     root = Path(root)
+    found = _files_by_class(root)
+    paths = [path for files in found.values() for path in files]
+    return ClassFolders(
+        _read_all(paths, progress),
+        _labels(found),
+        [folder.name for folder in found],
+        [str(path.relative_to(root)) for path in paths],
+    )
+
+
+def class_folder_labels(root: str | os.PathLike[str]) -> NDArray[np.int64]:
+    """Return the labels of :func:`read_class_folders`, int64 (n,), without reading the vectors.
+
+    Raises
+    ------
+    FileFormatError : no such folder, or no npy file in any folder of it.
+    """
+    return _labels(_files_by_class(Path(root)))
+
+
+def _files_by_class(root: Path) -> dict[Path, list[Path]]:
     if not root.is_dir():
         raise FileFormatError(f"{root} is not a folder; give one that holds a folder of npy files for each class.")
     folders = sorted((path for path in root.iterdir() if path.is_dir()), key=_by_value)
-    found = [(folder, sorted(folder.glob("*.npy"), key=_by_value)) for folder in folders]
-    found = [(folder, files) for folder, files in found if files]
-    paths = [path for _, files in found for path in files]
-    if not paths:
+    found = {folder: sorted(folder.glob("*.npy"), key=_by_value) for folder in folders}
+    found = {folder: files for folder, files in found.items() if files}
+    if not found:
         raise FileFormatError(f"{root} has no folder with npy files; they are expected as {root}/<class>/<name>.npy.")
-    labels = np.repeat(np.arange(len(found)), [len(files) for _, files in found])
-    return ClassFolders(
-        _read_all(paths, progress),
-        labels.astype(np.int64),
-        [folder.name for folder, _ in found],
-        [str(path.relative_to(root)) for path in paths],
-    )
+    return found
+
+
+def _labels(found: dict[Path, list[Path]]) -> NDArray[np.int64]:
+    return np.repeat(np.arange(len(found), dtype=np.int64), [len(files) for files in found.values()])
 
 
 def _read_all(paths: list[Path], progress: Progress | None) -> NDArray[np.float32]:

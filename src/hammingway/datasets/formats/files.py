@@ -11,8 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hammingway.datasets.formats import binary, hdf5, npy, parquet, vecs
-from hammingway.datasets.formats.base import FileFormat, Source, chunk_rows, file_size, rows_of
+from hammingway.datasets.formats import binary, class_folders, hdf5, npy, parquet, vecs
+from hammingway.datasets.formats.base import (
+    FileFormat,
+    Source,
+    chunk_rows,
+    file_size,
+    refuse_key,
+    rows_of,
+    source_of_array,
+)
 from hammingway.errors import FileFormatError, InvalidInputError, ShapeError
 from hammingway.progress import Progress
 from hammingway.storage import atomic_path
@@ -89,10 +97,13 @@ def describe(path: PathLike, *, key: str | None = None) -> Held:
 def detect(path: PathLike) -> str:
     """Return the name of the format of an existing file, by its ending, its first bytes and its size.
 
+    A folder is taken for one of class folders, see :func:`read_class_folders`.
+
     Returns
     -------
     name : one of ``FORMAT_NAMES``, or ``"ibin-truth"`` for a big-ann file of true neighbours (ids and
-        distances), which shares the ending ``.ibin`` with plain int32 rows and differs only in size.
+        distances), which shares the ending ``.ibin`` with plain int32 rows and differs only in size, or
+        ``"class-folders"``.
 
     Raises
     ------
@@ -106,7 +117,8 @@ def detect(path: PathLike) -> str:
     ...     detect(f"{folder}/a.fvecs")
     'fvecs'
     """
-    return _format_of_file(Path(path)).name
+    path = Path(path)
+    return class_folders.NAME if path.is_dir() else _format_of_file(path).name
 
 
 def read_vectors(path: PathLike, *, key: str | None = None, progress: Progress | None = None) -> NDArray[Any]:
@@ -118,7 +130,7 @@ def read_vectors(path: PathLike, *, key: str | None = None, progress: Progress |
 
     Parameters
     ----------
-    path : the file.
+    path : the file; or a folder with one folder of npy files a class, see :func:`read_class_folders`.
     key : which array of a file that holds several: npz member (needed if there is more than one), HDF5
         data set (default ``train``), parquet column (default ``emb``, else the only list column),
         ``ids`` (default) or ``distances`` of a big-ann truth file.
@@ -143,17 +155,25 @@ def read_vectors(path: PathLike, *, key: str | None = None, progress: Progress |
     ...     read_vectors(f"{folder}/a.bvecs").tolist()
     [[0, 1, 2], [3, 4, 5]]
     """
-    return _as_vectors(_open(Path(path), key), path).read(progress)
+    path = Path(path)
+    return _as_vectors(_open(path, key, progress), path).read(None if path.is_dir() else progress)
 
 
 def read_labels(path: PathLike, *, key: str | None = None) -> NDArray[np.int64]:
     """Return one class label a row, int64 (n,), from any format: a plain column or rows of width 1.
 
+    Of a folder with one folder of npy files a class it is the number of each file's class, as
+    :func:`read_class_folders` counts them.
+
     Raises
     ------
     FileFormatError : as :func:`read_vectors`; or not one whole number a row.
     """
-    source = _open(Path(path), key)
+    path = Path(path)
+    if path.is_dir():
+        refuse_key(path, key)
+        return class_folders.class_folder_labels(path)
+    source = _open(path, key)
     if len(source.shape) != 1 and source.shape[1:] != (1,):
         raise FileFormatError(f"{path} holds an array of shape {source.shape}; labels have shape (n,).")
     array = source.read().reshape(-1)
@@ -318,7 +338,10 @@ def _check_folder(path: Path) -> None:
         raise InvalidInputError(f"{path.parent} is not a folder; create it first.")
 
 
-def _open(path: Path, key: str | None) -> Source:
+def _open(path: Path, key: str | None, progress: Progress | None = None) -> Source:
+    if path.is_dir():
+        refuse_key(path, key)
+        return source_of_array(class_folders.read_class_folders(path, progress=progress).vectors)
     return _format_of_file(path).open(path, key)
 
 
