@@ -55,7 +55,8 @@ class HashNetShannonObjective(Objective):
     ----------
     M. Duchesneau's equihash, its HashNetShannon for MNIST: α 0.05, λ_S 1e-4, β from 1 to sqrt(51) over 100,000 steps.
     Deviates: as :class:`~hammingway.deep.objectives.shannon_hamming.ShannonHammingObjective`; α follows the number of
-    bits and β the length of the run unless they are given.
+    bits and β the length of the run unless they are given. As α times the number of bits is fixed, the first term does
+    not grow with the bits, and λ_S follows them so that the second does not either.
     """
 
     registry_name = "hashnet-shannon"
@@ -65,7 +66,7 @@ class HashNetShannonObjective(Objective):
 
     def __init__(self, options: HashNetShannonOptions, shape: TaskShape) -> None:
         super().__init__(options, shape)
-        self.entropy = EntropyTerm(options, shape.n_bits)
+        self.entropy = EntropyTerm(options, shape.n_bits, per_bit=False)
 
     def scale(self, batch: Batch) -> float:
         """Return β at this step, >= 1."""

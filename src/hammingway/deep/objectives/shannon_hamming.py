@@ -63,7 +63,7 @@ class EntropyOptions(Config, frozen=True):
     Parameters
     ----------
     entropy : weight λ_S of the sum of all entropies in nats at 64 bits, >= 0. At other widths it is multiplied so that
-        a bit is in tuples of the same total weight.
+        its balance with the term of the pairs is the same, see :class:`EntropyTerm`.
     tuple_size, cover : bits in a tuple, and bits of the subsets each of which is in some tuple; equal for all tuples.
         In a code of fewer bits than that a tuple has all of them.
     minimum_tuples : tuples to take at least.
@@ -89,6 +89,13 @@ class EntropyOptions(Config, frozen=True):
 class EntropyTerm(torch.nn.Module):
     """Minus the weighted sum of the entropies of tuples of bits over the batch.
 
+    Parameters
+    ----------
+    options : their ``entropy`` is the weight of each tuple at 64 bits.
+    n_bits : bits a code.
+    per_bit : at every width a bit is in tuples of the same total weight, as befits a term of the pairs that is a sum
+        over bits. Otherwise all tuples together weigh the same, beside one that does not grow with the bits.
+
     Raises
     ------
     InvalidInputError : the cover is larger than a tuple.
@@ -96,7 +103,7 @@ class EntropyTerm(torch.nn.Module):
 
     tuples: Tensor | None
 
-    def __init__(self, options: EntropyOptions, n_bits: int) -> None:
+    def __init__(self, options: EntropyOptions, n_bits: int, *, per_bit: bool = True) -> None:
         super().__init__()
         size, cover, minimum = options.tuple_size, options.cover, options.minimum_tuples
         if cover > size:
@@ -107,7 +114,7 @@ class EntropyTerm(torch.nn.Module):
         )
         published = n_covering_tuples(_PUBLISHED_BITS, size=size, cover=cover, minimum=minimum)
         self.options = options
-        self.weight = options.entropy * (published / _PUBLISHED_BITS) / (len(tuples) / n_bits)
+        self.weight = options.entropy * published / len(tuples) * (n_bits / _PUBLISHED_BITS if per_bit else 1.0)
         # Of all pairs and triples the products of matrices need no list.
         whole = self.size in (2, 3) and len(tuples) == comb(n_bits, self.size)
         self.register_buffer("tuples", None if whole else tuples, persistent=False)

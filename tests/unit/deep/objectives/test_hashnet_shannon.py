@@ -5,6 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+from hammingway.deep import HashNetShannon
 from hammingway.deep.batches import Batch
 from hammingway.deep.objectives.base import TaskShape
 from hammingway.deep.objectives.hashnet_shannon import (
@@ -13,6 +14,7 @@ from hammingway.deep.objectives.hashnet_shannon import (
     positive_pair_loss,
 )
 from hammingway.deep.objectives.tuple_entropy import tuple_entropy
+from hammingway.metrics import average_precision, distance_counts
 
 
 def scores_of(n, n_bits, seed=0):
@@ -35,6 +37,25 @@ def test_loss_at_64_bits_has_the_published_constants():
     scores = scores_of(8, 64)
     expected = positive_pair_loss(torch.tanh(scores), alpha=0.05) - 1e-4 * tuple_entropy(scores, None, size=3)
     assert_allclose(objective(scores, batch_of(8)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_bits", [3, 8, 9, 32, 65])
+def test_independent_fair_bits_cost_the_same_at_every_width(n_bits):
+    def entropy(width):
+        objective = HashNetShannonObjective(HashNetShannonOptions(), TaskShape(width, (1,), 8, None))
+        objective(torch.zeros(8, width), batch_of(8))
+        return objective.terms["entropy"]
+
+    assert_allclose(entropy(n_bits), entropy(64), rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_bits", [8, 16])
+def test_images_of_one_digit_share_a_code_and_digits_do_not_with_the_published_weight(digits, n_bits):
+    X, y = digits
+    training = {"epochs": 15, "batch_size": 256, "learning_rate": 3e-3}
+    hasher = HashNetShannon(n_bits, training=training, random_state=0).fit(X, y)
+    counts = distance_counts(hasher.encode(X), hasher.encode(X), (y, y), own_rows=np.arange(len(y)))
+    assert average_precision(counts).mean() > 0.8
 
 
 @pytest.mark.parametrize(
