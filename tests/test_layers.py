@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "hammingway"
 
 CORE = {"errors", "codes", "results", "registry", "suggest", "config", "progress", "storage", "kernels"}
-CORE |= {"code_files", "extras", "ids"}
+CORE |= {"code_files", "extras", "ids", "processes"}
 LAYERS = {
     **dict.fromkeys(CORE, 0),
     **dict.fromkeys(["hashers", "indexes", "metrics", "datasets"], 1),
@@ -21,7 +21,8 @@ LAYERS = {
     **dict.fromkeys(["faiss_style", "neighbors"], 2),  # the faces that users of other libraries expect
     **dict.fromkeys(["bench", "testing"], 3),
     "reports": 4,
-    "cli": 5,  # the last to speak: it prints reports, and nobody imports it
+    "cli": 5,  # the last to speak: it prints reports, and nobody imports it but the door to it
+    "__main__": 6,
 }
 BENCH_MAY = ("hashers.base", "indexes.base", "indexes.flat", "indexes.rerank", "metrics", "datasets")
 DEEP_MAY = tuple(f"hashers.{name}" for name in ("base", "labels", "rows", "threads", "saving"))

@@ -14,6 +14,7 @@
     ├── DuplicateNameError                  two distributions registered the same name
     ├── CollectionLockedError               another process writes to the collection
     ├── TrainingError                       the loss is not finite, or all codes became the same
+    ├── LostProcessError                    another of the processes that train together ended
     ├── DownloadError                       a data set could not be fetched or has a wrong checksum
     └── MissingExtraError (ImportError)     a feature needs an optional dependency
 
@@ -31,6 +32,7 @@ __all__ = [
     "FileFormatError",
     "HammingwayError",
     "InvalidInputError",
+    "LostProcessError",
     "MissingExtraError",
     "NotNumericError",
     "RefusedError",
@@ -96,6 +98,10 @@ class CollectionLockedError(HammingwayError):
 
 class TrainingError(HammingwayError):
     """Training cannot go on: the loss is not finite, or all codes became the same."""
+
+
+class LostProcessError(HammingwayError):
+    """Another of the processes that train together ended, so that this one cannot go on."""
 
 
 class DownloadError(HammingwayError):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -18,13 +19,15 @@ from hammingway.bench.store import Record
 from hammingway.bench.timing import Times, timed_fit
 from hammingway.bench.variants import TrainingPlan, VariantRun
 from hammingway.config import Config
-from hammingway.errors import FileFormatError, InvalidInputError, TrainingError
+from hammingway.errors import ConfigError, FileFormatError, InvalidInputError, TrainingError
+from hammingway.processes import n_processes, process_number
 from hammingway.progress import Progress
 from hammingway.storage import atomic_writer
 
 __all__ = ["HASHER_NAME", "RESULT_NAME", "VariantResult", "train_plan"]
 
 HASHER_NAME, RESULT_NAME = "hasher.safetensors", "result.json"
+_NO_MORE = -1
 
 Told = Callable[[str, Mapping[str, Any]], None]
 
@@ -64,7 +67,8 @@ def train_plan(
 ) -> list[VariantResult]:
     """Return one result a variant, each kept in a folder of its own below ``out``.
 
-    A variant that has a result is not run again; one that was interrupted goes on from its checkpoint.
+    A variant that has a result is not run again; one that was interrupted goes on from its checkpoint. Of several
+    processes that torchrun started, the first does all this and the others train along, and return nothing.
 
     Parameters
     ----------
@@ -78,17 +82,25 @@ def train_plan(
     InvalidInputError : a folder holds the result of another variant, or of other data.
     """
     runs = plan.runs()
-    for run in runs:
-        make_hasher(run.spec).check_options()
+    hashers = [make_hasher(run.spec) for run in runs]
+    for hasher in hashers:
+        hasher.check_options()
+    if n_processes() > 1 and not any(hasher.fits_together for hasher in hashers):
+        raise ConfigError("the plan has no hasher that several processes fit together; leave torchrun out.")
+    if process_number() > 0:
+        _train_along(plan, runs, Path(out), data_dir=data_dir)
+        return []
     with bar("reading data") as progress:
         data = open_data(plan.data, data_dir=data_dir, progress=progress)
     with bar("exact neighbours") as progress:
         setting = prepare(data, plan, progress=progress)
     results = []
-    for run in runs:
+    for number, run in enumerate(runs):
         folder = Path(out) / run.name
         result = _known(folder, run, setting)
         if result is None:
+            if hashers[number].fits_together:
+                _next_of_first(number)
             with bar(run.name) as progress:
                 result = _train(run, setting, folder, progress=progress, on_entry=on_entry)
             with atomic_writer(folder / RESULT_NAME) as file:
@@ -96,7 +108,38 @@ def train_plan(
         results.append(result)
         if on_result is not None:
             on_result(result)
+    _next_of_first(_NO_MORE)
     return results
+
+
+def _next_of_first(number: int = _NO_MORE) -> int:
+    """Return the number of the run that all train next: the first process tells it to the others."""
+    if n_processes() == 1:
+        return number
+    from hammingway.deep.distributed import first_says
+
+    return int(first_says([number])[0])
+
+
+def _train_along(
+    plan: TrainingPlan, runs: Sequence[VariantRun], out: Path, *, data_dir: str | os.PathLike[str] | None
+) -> None:
+    """Train what the first process trains, which keeps what comes of it, and the reason where nothing does."""
+    data = None
+    while (number := _next_of_first()) != _NO_MORE:
+        data = open_data(plan.data, data_dir=data_dir) if data is None else data
+        hasher: Any = make_hasher(runs[number].spec)
+        with suppress(TrainingError, InvalidInputError):
+            _of_all(timed_fit(partial(hasher.fit, data.training, data.training_labels, folder=out / runs[number].name)))
+
+
+def _of_all(times: Times) -> Times:
+    """Return times with the processor time of all processes that fitted together."""
+    if n_processes() == 1:
+        return times
+    from hammingway.deep.distributed import summed
+
+    return Times(times.wall, summed(times.processor))
 
 
 def _known(folder: Path, run: VariantRun, setting: Setting) -> VariantResult | None:
@@ -131,6 +174,7 @@ def _train(
         return VariantResult(**identity, status="failed", reason=str(error))
     except InvalidInputError as error:
         return VariantResult(**identity, status="refused", reason=str(error))
+    times = _of_all(times) if hasher.fits_together else times
     hasher.save(folder / HASHER_NAME)
     log: list[dict[str, Any]] = getattr(hasher, "training_log_", [])
     validated = [entry for entry in log if "validation" in entry]

@@ -9,6 +9,7 @@ import click
 
 from hammingway import __version__
 from hammingway.cli.failures import one_sentence, options_as_typed, writable_streams
+from hammingway.cli.several import one_voice, refuse_several
 
 __all__ = ["LazyGroup", "main"]
 
@@ -58,7 +59,7 @@ class LazyGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the group's own options."""
         writable_streams()
-        with one_sentence():
+        with one_voice(), one_sentence():
             return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -67,7 +68,7 @@ class LazyGroup(click.Group):
         def ran() -> click.Command | None:
             return self.get_command(ctx, ctx.invoked_subcommand) if ctx.invoked_subcommand in self.homes else None
 
-        with one_sentence(), options_as_typed(ran):
+        with one_voice(), one_sentence(), options_as_typed(ran):
             return super().invoke(ctx)
 
 
@@ -77,8 +78,10 @@ class LazyGroup(click.Group):
     context_settings={"show_default": True, "help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="hammingway")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Learned binary codes and Hamming-space search.
 
     Fit a hasher on embeddings, encode them to bits, search the bits, and measure what it cost in recall.
     """
+    refuse_several(ctx.invoked_subcommand)

@@ -14,6 +14,7 @@ from hammingway.cli.options import InputFile, json_option
 from hammingway.cli.printing import counted
 from hammingway.cli.progress_bar import relabelled_bar
 from hammingway.cli.training_bar import epoch_sentence
+from hammingway.processes import process_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +58,8 @@ def command(plan: Path, out: Path, data_dir: Path | None, dry_run: bool, markdow
             click.echo(json.dumps(summary(result)))
 
     results = train_plan(read, out=out, bar=bars.bar, data_dir=data_dir, on_result=tell, on_entry=bars.entry)
+    if process_number() > 0:
+        return
     if markdown:
         click.echo(markdown_table(results), nl=False)
     elif not as_json:

@@ -22,7 +22,7 @@ from hammingway.deep.augmenting import make_augmentation
 from hammingway.deep.batches import Rows
 from hammingway.deep.checkpoint import Checkpoint, EpochStatistics, State
 from hammingway.deep.config import Training
-from hammingway.deep.distributed import Group, resolve_device
+from hammingway.deep.distributed import Group, training_device
 from hammingway.deep.inference import scores_of_rows
 from hammingway.deep.log import Log
 from hammingway.deep.loop import Run, train
@@ -100,13 +100,16 @@ def fit_network(rows: TrainingRows, y: ArrayLike | None, recipe: Recipe, outputs
     InvalidInputError : the objective needs labels and there are none, or rows and recipe do not go together.
     TrainingError : the loss is not finite, or the code collapsed.
     """
-    device = resolve_device(recipe.training.device)
+    device = training_device(recipe.training.device)
     with reproducible(recipe.training, device):
         part, kept_aside = split(rows, y, recipe)
         model = make_model(part, n_classes(part, kept_aside), recipe)
         run, state = start(model, part, kept_aside, recipe, outputs, device)
         if run.checkpoint is not None and run.checkpoint.exists():
             state = run.checkpoint.restore(model, run.optimizer)
+        run.group.refuse_unlike(
+            str(state.step), f"the processes find other checkpoints in {outputs.folder}; give a folder that all share."
+        )
         if outputs.folder is not None and run.group.rank == 0:
             run.log.start_at(state.step)
         rows.work.plan(run.total_steps)
@@ -150,6 +153,10 @@ def start(
             f"training.select is 'loss', but the objective {recipe.objective[0]!r} needs neighbours, which only "
             "training rows have; select 'recall' or 'map'."
         )
+    fingerprint = run_fingerprint(part, recipe)
+    group.refuse_unlike(
+        fingerprint, "the processes have other options, data or seeds; give all the same, the seed as a whole number."
+    )
     table = model.objective.neighbor_table
     model.to(device)
     model.objective.neighbor_table = table
@@ -157,6 +164,7 @@ def start(
     sampler = Sampler(
         model.objective, part.labels, n_rows=len(part.rows), batch_size=config.batch_size, seed=recipe.seed
     )
+    group.refuse_small_batches(sampler.smallest_batch)
     first, folder = group.rank == 0, outputs.folder
     log = Log(folder, report=outputs.report, tensorboard=outputs.tensorboard) if first else Log()
     run = Run(
@@ -171,7 +179,7 @@ def start(
         device=device,
         group=group,
         log=log,
-        checkpoint=None if folder is None else Checkpoint(folder, run_fingerprint(part, recipe)),
+        checkpoint=None if folder is None else Checkpoint(folder, fingerprint),
         on_step=lambda done, total: None,
     )
     return run, State(EpochStatistics(recipe.n_bits))

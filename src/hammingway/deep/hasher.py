@@ -25,6 +25,7 @@ from hammingway.deep.seeds import seeded
 from hammingway.errors import ConfigError, InvalidInputError, ShapeError
 from hammingway.hashers.base import Hasher, LearnedArray
 from hammingway.hashers.rows import TrainingRows
+from hammingway.processes import process_number
 from hammingway.progress import Progress
 
 __all__ = ["DeepHasher"]
@@ -71,6 +72,7 @@ class DeepHasher(Hasher):
     """
 
     registry_name = "deep"
+    fits_together = True
     default_objective: ClassVar[Mapping[str, Any]] = {"name": "dsh"}
     default_network: ClassVar[Mapping[str, Any]] = {"name": "mlp"}
     default_training: ClassVar[Mapping[str, Any]] = {}
@@ -129,7 +131,7 @@ class DeepHasher(Hasher):
         TrainingError : the loss is not finite, or all codes became the same.
         """
         place = None if folder is None else Path(folder)
-        if place is not None:
+        if place is not None and process_number() == 0:
             place.mkdir(parents=True, exist_ok=True)
         self._outputs = Outputs(place, report, tensorboard)
         try:

@@ -19,7 +19,7 @@ from hammingway.deep.augmenting import Augmentation
 from hammingway.deep.batches import Batch
 from hammingway.deep.checkpoint import Best, Checkpoint, EpochStatistics, State
 from hammingway.deep.config import Training
-from hammingway.deep.distributed import Group
+from hammingway.deep.distributed import Group, first_says, summed
 from hammingway.deep.log import Log
 from hammingway.deep.model import Model
 from hammingway.deep.optimizing import clip, rate_at, set_rate
@@ -67,7 +67,7 @@ def train(run: Run, state: State) -> None:
     ------
     TrainingError : the loss is not finite, or the code collapsed.
     """
-    started, worked = time.perf_counter() - state.seconds, time.process_time() - state.processor_seconds
+    started, worked = time.perf_counter() - state.seconds, summed(time.process_time()) - state.processor_seconds
     while state.step < run.total_steps and not state.stopped:
         batch = next_batch(run, state.step)
         rate = rate_at(run.config, state.step, run.total_steps, run.sampler.steps_per_epoch)
@@ -78,7 +78,7 @@ def train(run: Run, state: State) -> None:
         run.optimizer.step()
         state.step += 1
         state.statistics.add(loss, run.model.objective.terms, scores)
-        state.seconds, state.processor_seconds = time.perf_counter() - started, time.process_time() - worked
+        state.seconds, state.processor_seconds = time.perf_counter() - started, summed(time.process_time()) - worked
         at_end = state.step % run.sampler.steps_per_epoch == 0 or state.step == run.total_steps
         if at_end:
             times = {"seconds": state.seconds, "processor_seconds": state.processor_seconds}
@@ -174,11 +174,20 @@ def finish_epoch(run: Run, state: State, facts: dict[str, float]) -> None:
     entry = {"epoch": epoch, "step": state.step, **state.statistics.summary(), **facts}
     state.statistics = EpochStatistics(run.model.network.n_bits)
     if run.validation is not None and (epoch % run.config.validate_every == 0 or state.step == run.total_steps):
-        measured = run.validation.measure(run.model.network, run.model.objective, run.device)
+        measured = validated(run, run.validation)
         entry["validation"] = measured
         remember(run.validation, run.model, state, measured[run.validation.select])
         state.stopped = run.config.patience is not None and state.stale >= run.config.patience
     run.log.write(entry)
+
+
+def validated(run: Run, validation: Validation) -> dict[str, float]:
+    """Return what the first process measures, under its names."""
+    names = validation.select, "bit_entropy"
+    measured = dict.fromkeys(names, 0.0)
+    if run.group.rank == 0:
+        measured = validation.measure(run.model.network, run.model.objective, run.device)
+    return dict(zip(names, first_says([measured[name] for name in names]), strict=True))
 
 
 def remember(validation: Validation, model: Model, state: State, value: float) -> None:

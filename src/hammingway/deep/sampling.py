@@ -36,6 +36,11 @@ class Sampler:
     n_rows : rows of the training part.
     batch_size : rows a batch, with partners and neighbours.
     seed : of the run.
+
+    Attributes
+    ----------
+    steps_per_epoch : batches in which every row is an anchor once.
+    smallest_batch : rows of the smallest batch.
     """
 
     def __init__(self, objective: Objective, labels: Tensor | None, *, n_rows: int, batch_size: int, seed: int) -> None:
@@ -51,6 +56,7 @@ class Sampler:
             )
         n_batches = -(-n_rows // (batch_size // rows_an_anchor))
         self.steps_per_epoch = max(1, min(n_batches, n_rows // 2))
+        self.smallest_batch = n_rows // self.steps_per_epoch * rows_an_anchor
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
 
     def draw(self, step: int) -> Drawn:

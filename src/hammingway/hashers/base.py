@@ -60,6 +60,7 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
     """
 
     supervised: ClassVar[bool] = False
+    fits_together: ClassVar[bool] = False  # whether several processes, each with all the data, fit one hasher
     registry_name: ClassVar[str]
     learned_arrays: ClassVar[Mapping[str, LearnedArray]] = {}
 
