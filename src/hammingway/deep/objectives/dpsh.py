@@ -12,6 +12,7 @@ from torch.nn import functional
 from hammingway.config import Config
 from hammingway.deep.objectives.base import Objective, TaskShape, needed_labels, share_a_label
 from hammingway.deep.objectives.classification import needed_classes
+from hammingway.deep.objectives.hashnet import pair_weights
 
 if TYPE_CHECKING:
     from hammingway.deep.batches import Batch, Rows
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["DPSHObjective", "DPSHOptions", "pair_likelihood_loss"]
 
 
-def pair_likelihood_loss(scores: Tensor, others: Tensor, similar: Tensor) -> Tensor:
+def pair_likelihood_loss(scores: Tensor, others: Tensor, similar: Tensor, *, balanced: bool = False) -> Tensor:
     """Return the mean over all pairs of ``softplus(θ) - s θ`` with ``θ = <u, v> / 2``.
 
     Parameters
@@ -27,9 +28,11 @@ def pair_likelihood_loss(scores: Tensor, others: Tensor, similar: Tensor) -> Ten
     scores : float (n, n_bits).
     others : float (m, n_bits).
     similar : bool (n, m), s.
+    balanced : return the mean of the mean over similar pairs and that over the others instead.
     """
     products = scores @ others.T / 2
-    return (functional.softplus(products) - torch.where(similar, products, 0.0)).mean()
+    costs = functional.softplus(products) - torch.where(similar, products, 0.0)
+    return (pair_weights(similar, dtype=costs.dtype) / 2 * costs).mean() if balanced else costs.mean()
 
 
 class DPSHOptions(Config, frozen=True):
@@ -38,9 +41,12 @@ class DPSHOptions(Config, frozen=True):
     Parameters
     ----------
     quantisation : weight of the mean squared distance of scores from their signs, >= 0.
+    balanced : let the similar pairs weigh as much together as the others, as HashNet does, where the paper counts every
+        pair alike. With ten classes nine pairs in ten are dissimilar.
     """
 
     quantisation: Annotated[float, Meta(ge=0)] = 0.1
+    balanced: bool = False
 
 
 class DPSHObjective(Objective):
@@ -83,7 +89,7 @@ class DPSHObjective(Objective):
             self.seen[batch.rows] = True
         others, their_labels = self.bank[self.seen], self.bank_labels[self.seen]
         similar = share_a_label(labels.float(), their_labels.float())
-        likelihood = pair_likelihood_loss(scores, others, similar)
+        likelihood = pair_likelihood_loss(scores, others, similar, balanced=self.options.balanced)
         quantisation = self.options.quantisation * (scores - scores.detach().sign()).pow(2).mean()
         self.terms = {"likelihood": likelihood.detach(), "quantisation": quantisation.detach()}
         return likelihood + quantisation

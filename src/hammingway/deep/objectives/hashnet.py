@@ -14,7 +14,27 @@ from hammingway.config import Config
 from hammingway.deep.batches import Batch
 from hammingway.deep.objectives.base import Objective, needed_labels, share_a_label
 
-__all__ = ["HashNetObjective", "hashnet_loss"]
+__all__ = ["HashNetObjective", "HashNetOptions", "hashnet_loss", "pair_weights"]
+
+
+def pair_weights(similar: Tensor, *, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Return the number of pairs over the number of pairs of the same kind, similar or not, for each pair: equation 2.
+
+    The similar pairs weigh as much together as the others.
+
+    Parameters
+    ----------
+    similar : bool of any shape, a value a pair.
+    dtype : of the weights.
+
+    Examples
+    --------
+    >>> pair_weights(torch.tensor([True, False, False, False]))
+    tensor([4.0000, 1.3333, 1.3333, 1.3333])
+    """
+    n_similar = similar.sum().to(dtype)
+    n_pairs = similar.numel()
+    return torch.where(similar, n_pairs / n_similar.clamp(min=1), n_pairs / (n_pairs - n_similar).clamp(min=1))
 
 
 def hashnet_loss(codes: Tensor, similar: Tensor, *, alpha: float) -> Tensor:
@@ -28,15 +48,12 @@ def hashnet_loss(codes: Tensor, similar: Tensor, *, alpha: float) -> Tensor:
 
     Notes
     -----
-    A pair costs ``softplus(alpha <h_i, h_j>) - s_ij alpha <h_i, h_j>``. Its weight is the number of pairs over the
-    number of pairs of its kind (similar or not), so that both kinds weigh the same, as in equation 2.
+    A pair costs ``softplus(alpha <h_i, h_j>) - s_ij alpha <h_i, h_j>`` times its weight, :func:`pair_weights`.
     """
     first, second = torch.triu_indices(len(codes), len(codes), offset=1, device=codes.device)
     products = alpha * (codes @ codes.T)[first, second]
     same = similar[first, second]
-    n_similar = same.sum().to(codes.dtype)
-    weights = torch.where(same, len(same) / n_similar.clamp(min=1), len(same) / (len(same) - n_similar).clamp(min=1))
-    return (weights * (softplus(products) - torch.where(same, products, 0.0))).mean()
+    return (pair_weights(same, dtype=codes.dtype) * (softplus(products) - torch.where(same, products, 0.0))).mean()
 
 
 class HashNetOptions(Config, frozen=True):

@@ -30,6 +30,36 @@ def test_loss_is_the_likelihood_of_every_pair(n_bits):
     assert_allclose(pair_likelihood_loss(u, v, similar), total / 24, rtol=1e-5)
 
 
+def test_balanced_loss_weighs_both_kinds_of_pairs_alike():
+    u, v = scores_of(4, 9), scores_of(6, 9, seed=1)
+    similar = torch.zeros(4, 6, dtype=torch.bool)
+    similar[0, 2] = similar[3, 3] = True
+    kinds = {True: [], False: []}
+    for i in range(4):
+        for j in range(6):
+            theta = float(u[i] @ v[j]) / 2
+            kinds[similar[i, j].item()].append(math.log(1 + math.exp(theta)) - similar[i, j].item() * theta)
+    expected = (np.mean(kinds[True]) + np.mean(kinds[False])) / 2
+    assert_allclose(pair_likelihood_loss(u, v, similar, balanced=True), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [False, True])
+def test_balanced_loss_of_one_kind_of_pairs_is_finite(kind):
+    u = scores_of(3, 9)
+    assert torch.isfinite(pair_likelihood_loss(u, u, torch.full((3, 3), kind), balanced=True))
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_option_reaches_the_loss(balanced):
+    labels = torch.arange(6) % 3
+    objective = DPSHObjective(DPSHOptions(quantisation=0, balanced=balanced), TaskShape(9, (1,), 6, 3))
+    objective.prepare(None, labels, torch.Generator())
+    u = scores_of(6, 9)
+    similar = labels[:, None] == labels
+    expected = pair_likelihood_loss(u, u, similar, balanced=balanced)
+    assert_allclose(objective(u, batch_of([0, 1, 2, 3, 4, 5], labels)), expected, rtol=1e-6)
+
+
 def test_likelihood_of_large_products_is_finite():
     assert_allclose(
         pair_likelihood_loss(torch.tensor([[60.0]]), torch.tensor([[60.0]]), torch.tensor([[False]])), 1800.0
