@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CODES_PAGE = "docs/howto/sentence-transformers.md"
 FILE_PAGE = "docs/howto/search-a-file.md"
+TABLE_PAGE = "docs/howto/search-a-table.md"
 TRAIN_PAGE = "docs/howto/train.md"
 PLUGIN_PAGE = "docs/howto/write-a-hasher.md"
 PYTHON_PAGES = [
@@ -29,6 +30,7 @@ PYTHON_PAGES = [
     "docs/howto/coming-from-faiss.md",
     "docs/howto/scikit-learn.md",
     TRAIN_PAGE,
+    TABLE_PAGE,
     "docs/explanation/deep-methods.md",
     "docs/explanation/distilled-codes.md",
     CODES_PAGE,
@@ -81,6 +83,8 @@ def test_python_of_a_page_gives_what_the_page_shows(page, tmp_path, monkeypatch)
     run_python(page)
     if page == CODES_PAGE:  # its commands read what its Python wrote
         assert len(run_shell(commands(page), tmp_path).splitlines()) == 3
+    if page == TABLE_PAGE:
+        assert len(run_shell(commands(page), tmp_path).splitlines()) == 300
     if page == TRAIN_PAGE:
         (plan,) = fenced(page, "toml")
         (tmp_path / "plan.toml").write_text(plan)

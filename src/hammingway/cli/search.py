@@ -40,6 +40,12 @@ IDS = "The id of each row of --originals, a .npy file of integers; else those in
     "--n-probe", metavar="N", type=options.COUNT, help="Cells a query scans in an ivf index; else its own number."
 )
 @click.option(
+    "--max-probes", metavar="N", type=options.COUNT, help="Buckets a query looks up in a table; else its own number."
+)
+@click.option(
+    "--max-candidates", metavar="N", type=options.COUNT, help="Codes a query is compared with in a table, likewise."
+)
+@click.option(
     "--rerank",
     "depth",
     metavar="N",
@@ -67,6 +73,8 @@ def command(
     asymmetric: bool,
     query_bits: str,
     n_probe: int | None,
+    max_probes: int | None,
+    max_candidates: int | None,
     out: Path | None,
     key: str | None,
     n_threads: int | None,
@@ -77,7 +85,8 @@ def command(
 
     DATABASE holds codes or a saved index of any kind, QUERIES codes, or vectors if --model is given. The
     search is exact, unless the index is an approximate one (table, ivf), and equal distances come in the
-    order of ids. Queries of another hasher than the database's are refused.
+    order of ids. Queries of another hasher than the database's are refused. A table is probed in order of
+    the queries' confidence where --model gives it, else by flipped bits.
 
     A query gives a line: its number, then id:distance. With --json a line is
     {"query": 0, "ids": [...], "distances": [...]}, or "scores" with --asymmetric. --rerank gives distances by
@@ -92,7 +101,8 @@ def command(
     rerank.check(wanted, model)
     if asymmetric:
         searching.check_asymmetric(wanted, model, out, reranked=rerank.depth is not None)
-    opened = searching.open_database(database, n_probe=n_probe, n_threads=n_threads)
+    limits = {"n_probe": n_probe, "max_probes": max_probes, "max_candidates": max_candidates}
+    opened = searching.open_database(database, limits=limits, n_threads=n_threads)
     if asymmetric and model is not None:
         items = searching.open_scores(queries, opened, model=model, key=key)
     else:

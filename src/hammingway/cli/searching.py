@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from hammingway.cli.result_output import JSON_LINES
 from hammingway.code_files import read_codes
 from hammingway.codes import Codes
 from hammingway.errors import CodeWidthError, FileFormatError, InvalidInputError
-from hammingway.indexes import FlatIndex, IVFIndex
+from hammingway.indexes import FlatIndex, IVFIndex, TableIndex
 from hammingway.indexes.base import check_codes
 from hammingway.indexes.loading import INDEX_KINDS
 from hammingway.progress import row_chunks
@@ -46,6 +46,11 @@ DEFAULT_K = 10
 _MOST_QUERIES = 1024
 _PART_BITS = 2**36  # compared before Ctrl-C is heard: about a second
 _PART_PAIRS = 2**26  # that a radius may all return at once: under a gibibyte
+_LIMITED: dict[str, tuple[str, type[FlatIndex | IVFIndex]]] = {
+    "n_probe": ("ivf", IVFIndex),
+    "max_probes": ("table", TableIndex),
+    "max_candidates": ("table", TableIndex),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,38 +101,44 @@ class Queries:
     ----------
     asked : codes, or scores (n_queries, n_bits).
     vectors : that these come of, (n_queries, d); None where only codes were given.
+    confidence : scores of the codes, (n_queries, n_bits), by which a table is probed; None for none.
     """
 
     asked: Codes | NDArray[np.float32]
     vectors: NDArray[Any] | None
+    confidence: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.asked)
 
 
-def open_database(path: Path, *, n_probe: int | None = None, n_threads: int | None) -> Database:
+def open_database(path: Path, *, limits: Mapping[str, int | None], n_threads: int | None) -> Database:
     """Return the codes or the saved index at ``path``, ready to be searched.
 
     Parameters
     ----------
-    n_probe : cells of an index in cells that a query scans; None for as many as the index was saved with.
+    limits : ``n_probe``, ``max_probes`` and ``max_candidates`` of a query; None for what the index was saved with.
 
     Raises
     ------
     FileFormatError : the file holds neither, or is damaged.
-    click.UsageError : n_probe was given for something else.
+    click.UsageError : a limit was given that the index has not.
     """
     with progress_bar(f"loading {path.name}"):
         database = _open_database(path, n_threads)
-    if n_probe is not None:
-        if not isinstance(database.index, IVFIndex):
-            raise click.UsageError(f"--n-probe is for an index of the kind ivf, and {path} is none; leave it out.")
-        database.index.n_probe = n_probe
+    for name, limit in limits.items():
+        if limit is None:
+            continue
+        kind, limited = _LIMITED[name]
+        if not isinstance(database.index, limited):
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} is for an index of the kind {kind}, and {path} is none; leave it out.")
+        setattr(database.index, name, limit)
     return database
 
 
 def open_queries(path: Path, database: Database, *, model: Path | None, key: str | None) -> Queries:
-    """Return the queries at ``path``: codes, or vectors encoded by ``model``.
+    """Return the queries at ``path``: codes, or vectors encoded by ``model``, for a table with their confidence.
 
     Raises
     ------
@@ -149,6 +160,9 @@ def open_queries(path: Path, database: Database, *, model: Path | None, key: str
     _check_same_encoder(hasher.fingerprint(), database, model)
     X = open_vectors(path, key=key)
     with progress_bar("encoding") as progress:
+        if isinstance(database.index, TableIndex):
+            scores = hasher.project(X)
+            return Queries(Codes.from_scores(scores), X, confidence=scores)
         return Queries(hasher.encode(X, progress=progress), X)
 
 
@@ -217,12 +231,13 @@ def search(
     index = database.index
     for rows in row_chunks(len(queries), queries_a_part(len(index), index.n_bits, wanted), progress):
         part = queries.asked[rows]
+        by: dict[str, Any] = {} if queries.confidence is None else {"scores": queries.confidence[rows]}
         if wanted.radius is not None and isinstance(part, Codes):
-            yield index.search_radius(part, wanted.radius)
+            yield index.search_radius(part, wanted.radius, **by)
         elif wanted.k is not None:
             depth = wanted.k if reranking is None else max(wanted.k, reranking.depth)
             if isinstance(part, Codes):
-                found: Neighbors | Scored = index.search(part, depth)
+                found: Neighbors | Scored = index.search(part, depth, **by)
             else:
                 found = index.search_asymmetric(part, depth, query_bits=query_bits)
             yield found if reranking is None else reranking.best(found, rows, wanted.k)

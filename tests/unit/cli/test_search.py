@@ -60,6 +60,32 @@ def test_cells_are_probed_in_the_number_asked_for(run, refused, files, tmp_path,
     assert "--n-probe is for an index of the kind ivf" in refused("search", files / "itq.codes", *query)
 
 
+def test_a_table_is_probed_in_order_of_confidence_where_the_hasher_gives_it(run, files, tmp_path):
+    table = TableIndex(13, max_probes=4).add(read_codes(files / "itq.codes").codes)
+    table.save(tmp_path / "table")
+    hasher, X = load_hasher(files / "itq.model"), read_vectors(files / "queries.npy")
+    scores, codes = hasher.project(X), hasher.encode(X)
+    typed = ("search", tmp_path / "table", files / "queries.npy", "--model", files / "itq.model", "--json")
+    for limits in ({}, {"max_probes": 30}, {"max_probes": 8192, "max_candidates": 9}):
+        for name, limit in limits.items():
+            setattr(table, name, limit)
+        options = [word for name, limit in limits.items() for word in (f"--{name.replace('_', '-')}", limit)]
+        found = parsed(run(*typed, "-k", 4, *options).stdout)
+        confident = table.search(codes, 4, scores=scores)
+        assert [line["ids"] for line in found] == [[one for one in ids.tolist() if one >= 0] for ids in confident.ids]
+        near = parsed(run(*typed, "--radius", 6, *options).stdout)
+        expected = table.search_radius(codes, 6, scores=scores)
+        assert [line["ids"] for line in near] == [ids.tolist() for ids, _ in expected]
+    table.max_probes, table.max_candidates = 60, None
+    assert (table.search(codes, 4).ids != table.search(codes, 4, scores=scores).ids).any()
+
+
+@pytest.mark.parametrize("option", ["--max-probes", "--max-candidates"])
+def test_limits_of_a_table_are_refused_for_other_indexes(refused, files, option):
+    sentence = refused("search", files / "itq.index", files / "queries.codes", option, 5)
+    assert f"{option} is for an index of the kind table" in sentence
+
+
 @pytest.mark.parametrize(
     ("idle", "needed"), [(("--query-bits", 8), "--asymmetric"), (("--metric", "cosine"), "--rerank")]
 )
