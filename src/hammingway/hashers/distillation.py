@@ -1,7 +1,7 @@
 """Gradient descent on a linear code and a linear query map, so that codes rank rows as the vectors do.
 
-Plain NumPy, on one BLAS thread: the same hasher comes out whatever the number of cores. The loss of a step, for
-anchors a that ask and candidates c that are found,
+Plain NumPy: the same hasher comes out whatever the number of threads. The loss of a step, for anchors a that ask and
+candidates c that are found,
 
     L = - mean_a sum_c t(a, c) log softmax_c( e^s q(a) · b(c) + r(c) )
         - v mean_a sum_c u(a, c) log softmax_c( e^p b(a) · b(c) ),
@@ -19,6 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hammingway.hashers.products import in_parts, product
+from hammingway.hashers.threads import Crew
 
 __all__ = ["Adam", "Broad", "Draw", "Maps", "loss_and_gradient", "rate_at"]
 
@@ -62,7 +65,7 @@ class Maps:
 
     def encode(self, x: Floats) -> Floats:
         """Return the codes of x as float32 (n, n_bits) of -1 and 1."""
-        return np.where(x @ self.weights + self.offsets > 0, np.float32(1), np.float32(-1))
+        return _signs(x @ self.weights + self.offsets)
 
     def ask(self, x: Floats) -> Floats:
         """Return the scores of x as queries, float32 (n, n_bits)."""
@@ -108,32 +111,39 @@ class Draw(NamedTuple):
     broad: Broad | None = None
 
 
-def loss_and_gradient(maps: Maps, draw: Draw) -> tuple[float, Floats]:
-    """Return the loss and its gradient, laid out as ``maps.flat``."""
-    codes, slopes = _codes_and_slopes(maps, draw.candidates)
+def loss_and_gradient(maps: Maps, draw: Draw, crew: Crew) -> tuple[float, Floats]:
+    """Return the loss and its gradient, laid out as ``maps.flat``; the crew shares the work."""
+    codes, slopes = _codes_and_slopes(maps, draw.candidates, crew)
     scale, broad_scale = maps.scales
     scores = maps.ask(draw.anchors)
-    loss, by_scores, by_codes, by_scale = _one_part(scores, codes, scale, draw.targets, draw.own, draw.corrections)
+    loss, by_scores, by_codes, by_scale = _one_part(
+        scores, codes, scale, draw.targets, draw.own, crew, corrections=draw.corrections
+    )
     gradient = np.zeros_like(maps.flat)
     encoder, query_map = gradient[:-2].reshape(2, -1, codes.shape[1])
     gradient[-2] = by_scale
     if draw.broad is not None:
         places, targets, own, weight = draw.broad
-        own_codes, own_slopes = _codes_and_slopes(maps, draw.anchors)
-        more, by_own, by_others, by_scale = _one_part(own_codes, codes[places], broad_scale, targets, own)
+        own_codes, own_slopes = _codes_and_slopes(maps, draw.anchors, crew)
+        more, by_own, by_others, by_scale = _one_part(own_codes, codes[places], broad_scale, targets, own, crew)
         loss += float(weight) * more
         gradient[-1] = weight * by_scale
         by_codes[places] += weight * by_others
-        _add(encoder, draw.anchors, weight * by_own * own_slopes)
-    _add(encoder, draw.candidates, by_codes * slopes)
-    _add(query_map, draw.anchors, by_scores)
+        _add(encoder, draw.anchors, weight * by_own * own_slopes, crew)
+    _add(encoder, draw.candidates, by_codes * slopes, crew)
+    _add(query_map, draw.anchors, by_scores, crew)
     return loss, gradient
 
 
-def _codes_and_slopes(maps: Maps, x: Floats) -> tuple[Floats, Floats]:
+def _signs(scores: Floats) -> Floats:
+    signs: Floats = (scores > 0) * np.float32(2) - np.float32(1)  # a tenth of the time of np.where
+    return signs
+
+
+def _codes_and_slopes(maps: Maps, x: Floats, crew: Crew) -> tuple[Floats, Floats]:
     """Return the codes of x, -1 and 1, and how steep tanh is there."""
-    hidden = np.tanh(x @ maps.weights + maps.offsets)
-    return np.where(hidden > 0, np.float32(1), np.float32(-1)), 1 - hidden * hidden
+    hidden = np.tanh(product(x, maps.weights, crew) + maps.offsets)
+    return _signs(hidden), 1 - hidden * hidden
 
 
 def _one_part(
@@ -142,41 +152,50 @@ def _one_part(
     scale: np.float32,
     targets: Floats,
     own: NDArray[np.int64],
+    crew: Crew,
+    *,
     corrections: Floats | None = None,
 ) -> tuple[float, Floats, Floats, np.float32]:
     """Return one part of the loss, and its gradients by ``scores``, by ``codes`` and by the logarithm of the scale."""
-    scaled: Floats = scores * scale
-    logits = scaled @ codes.T
+    logits = product(scores * scale, codes.T, crew)
     if corrections is not None:
         logits += corrections
     logits[own[0], own[1]] = _NEVER
-    loss, error, shares = _cross_entropy(logits, targets)
+    loss, error, shares = _cross_entropy(logits, targets, crew)
     shares *= scale  # on the small side of the products, where it costs little
-    by_scores = error @ codes * shares
-    return loss, by_scores, error.T @ (scores * shares), np.vdot(by_scores, scores)
+    by_scores = product(error, codes, crew) * shares
+    return loss, by_scores, product(error.T, scores * shares, crew), np.vdot(by_scores, scores)
 
 
-def _add(half: Floats, x: Floats, outer: Floats) -> None:
+def _add(half: Floats, x: Floats, outer: Floats, crew: Crew) -> None:
     """Add to the gradient of a map what ``outer``, the gradient by the map's values for x, says of it."""
-    half[:-1] += x.T @ outer
+    half[:-1] += product(x.T, outer, crew)
     half[-1] += outer.sum(axis=0)
 
 
-def _cross_entropy(logits: Floats, targets: Floats) -> tuple[float, Floats, Floats]:
+def _cross_entropy(logits: Floats, targets: Floats, crew: Crew) -> tuple[float, Floats, Floats]:
     """Return the mean over anchors with a target, each one's gradient by the logits, and its share in the mean.
 
     The gradient (n_anchors, n_candidates) takes the place of the logits; the shares are (n_anchors, 1).
     """
-    counts = targets.max(axis=1, initial=0) > 0
-    logits -= logits.max(axis=1, keepdims=True)
-    at_targets = np.vdot(targets, logits)
-    np.exp(logits, out=logits)
-    totals = logits.sum(axis=1, keepdims=True)
+    counts = np.empty(len(logits), dtype=np.bool_)
+    losses = np.empty(len(logits), dtype=np.float32)
+
+    def part(anchors: slice) -> None:
+        inside, wanted = logits[anchors], targets[anchors]
+        counts[anchors] = wanted.max(axis=1, initial=0) > 0
+        inside -= inside.max(axis=1, keepdims=True)
+        at_targets = np.einsum("ac,ac->a", inside, wanted)
+        np.exp(inside, out=inside)
+        totals = inside.sum(axis=1, keepdims=True)
+        losses[anchors] = np.log(totals[:, 0]) - at_targets
+        inside /= totals
+        inside -= wanted
+
+    in_parts(part, len(logits), crew)
     n_counted = max(int(counts.sum()), 1)
-    loss = (float(np.log(totals[counts]).sum()) - float(at_targets)) / n_counted
-    logits /= totals
-    logits -= targets
-    return loss, logits, counts[:, None] / np.float32(n_counted)
+    shares = counts[:, None].astype(np.float32) / np.float32(n_counted)
+    return float(losses[counts].sum()) / n_counted, logits, shares
 
 
 @dataclass

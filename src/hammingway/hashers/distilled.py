@@ -19,7 +19,7 @@ from hammingway.hashers.pca import random_rotation
 from hammingway.hashers.rows import TrainingRows, Work
 from hammingway.hashers.supervised_itq import Labels, canonical_directions
 from hammingway.hashers.teaching import N_ANCHORS, LabelTeacher, NeighborTeacher, Teacher, n_looked_up
-from hammingway.hashers.threads import single_threaded_blas
+from hammingway.hashers.threads import crew, single_threaded_blas
 
 __all__ = ["Distilled"]
 
@@ -159,8 +159,7 @@ class Distilled(Hasher):
         start = rotated(x, directions, self.n_bits_, rng)
         rows.work.advance(_ROTATION_TURNS * len(rows))
         teacher = self._teacher(x, directions.mean / unit, labels, rng, rows.work)
-        with single_threaded_blas():
-            maps = distil(start, teacher, n_steps, rng, rows.work.advance)
+        maps = distil(start, teacher, n_steps, rng, rows.work.advance)
         self.mean_ = directions.mean
         self.weights_, self.query_weights_ = maps.weights / unit, maps.query_weights * (maps.scales[0] / unit)
         self.offsets_, self.query_offsets_ = maps.offsets.copy(), maps.query_offsets * maps.scales[0]
@@ -269,15 +268,17 @@ def distil(
     teacher : draws the steps and judges; without held-out rows the last maps are taken.
     advance : told ``N_ANCHORS`` after each step.
     """
-    maps, unit = _first_maps(start, teacher)
-    adam, rate = Adam(maps.flat), highest_rate(start.shape[1])
-    best, kept = teacher.quality(maps), maps.flat.copy()
-    checked = {n_steps * check // _CHECKS for check in range(1, _CHECKS + 1)}
-    for step in range(n_steps):
-        adam.step(loss_and_gradient(maps, teacher.draw(rng))[1], rate * rate_at(step, n_steps, _WARM_SHARE))
-        advance(N_ANCHORS)
-        if step + 1 in checked and (quality := teacher.quality(maps)) >= best:
-            best, kept = quality, maps.flat.copy()
+    with crew() as threads:
+        maps, unit = _first_maps(start, teacher)
+        adam, rate = Adam(maps.flat), highest_rate(start.shape[1])
+        best, kept = teacher.quality(maps), maps.flat.copy()
+        checked = {n_steps * check // _CHECKS for check in range(1, _CHECKS + 1)}
+        for step, draw in enumerate(threads.ahead(lambda: teacher.draw(rng), n_steps)):
+            gradient = loss_and_gradient(maps, draw, threads)[1]
+            adam.step(gradient, rate * rate_at(step, n_steps, _WARM_SHARE))
+            advance(N_ANCHORS)
+            if step + 1 in checked and (quality := teacher.quality(maps)) >= best:
+                best, kept = quality, maps.flat.copy()
     maps.flat[:] = kept
     maps.weights *= unit
     maps.query_weights *= unit

@@ -64,8 +64,8 @@ class Teacher(ABC):
         drawn = len(candidates) - near
         if near and drawn:
             corrections[near:] = _CORRECTION * math.log(max(len(self.taught) - near, drawn) / drawn)
-        own = np.array(np.nonzero(anchors[:, None] == candidates))
-        return Draw(self.x[anchors], self.x[candidates], targets, corrections, own)
+        _, *own = np.intersect1d(anchors, candidates, assume_unique=True, return_indices=True)
+        return Draw(self.x[anchors], self.x[candidates], targets, corrections, np.array(own))
 
 
 class NeighborTeacher(Teacher):

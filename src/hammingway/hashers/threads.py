@@ -6,13 +6,16 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import cache
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["for_each", "single_threaded_blas"]
+__all__ = ["Crew", "crew", "for_each", "single_threaded_blas"]
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -76,17 +79,49 @@ def for_each(work: Callable[[int], None], items: Iterable[int]) -> None:
     ``OPENBLAS_NUM_THREADS``, ``threadpoolctl.threadpool_limits`` and the like therefore hold here too.
     """
     items = list(items)
-    n_threads = min(_blas_threads(), len(items))
-    # One BLAS thread in each of ours: blocks are small, and rounding and packing then run in parallel too.
-    # Also for a single block, where BLAS' own threads gain little and on a busy machine lose much.
+    with crew(len(items)) as threads:
+        threads.for_each(work, items)
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Threads that stay for many rounds of work, too short to start new ones for each."""
+
+    _pool: ThreadPoolExecutor | None
+
+    def for_each(self, work: Callable[[int], object], items: Iterable[int]) -> None:
+        """Call ``work`` on every item."""
+        calls = map(work, items) if self._pool is None else self._pool.map(work, items)
+        for _ in calls:
+            pass
+
+    def ahead(self, make: Callable[[], T], n: int) -> Iterator[T]:
+        """Yield what ``n`` >= 1 calls of ``make`` return, in turn; the next is made while the last is used."""
+        if self._pool is None:
+            yield from (make() for _ in range(n))
+            return
+        following = self._pool.submit(make)
+        for _ in range(n - 1):
+            made = following.result()  # before the next starts: no two at a time
+            following = self._pool.submit(make)
+            yield made
+        yield following.result()
+
+
+@contextmanager
+def crew(most: int | None = None) -> Iterator[Crew]:
+    """Give as many threads as BLAS may use in this process, at most ``most``; inside, BLAS uses one in each.
+
+    So rounding and packing run in parallel too, and a single block, where BLAS' own threads gain little and on a busy
+    machine lose much, has one.
+    """
+    n_threads = _blas_threads() if most is None else min(_blas_threads(), most)
     with single_threaded_blas():
         if n_threads <= 1:
-            for item in items:
-                work(item)
+            yield Crew(None)
             return
         with ThreadPoolExecutor(n_threads) as pool:
-            for _ in pool.map(work, items):
-                pass
+            yield Crew(pool)
 
 
 def _blas_threads() -> int:

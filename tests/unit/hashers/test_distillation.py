@@ -3,6 +3,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from hammingway.hashers.distillation import Adam, Broad, Draw, Maps, loss_and_gradient, rate_at
+from hammingway.hashers.threads import crew
 
 
 @pytest.fixture
@@ -30,6 +31,12 @@ def broad():
     targets = np.array([[0.2, 0.8], [0, 0], [0.5, 0.5]], dtype=np.float32)  # anchor 1 has no target
     targets[0] = [1, 0]  # anchor 0 is candidate 2, the second of these
     return Broad(np.array([5, 2]), targets, np.array([[0], [1]]), np.float32(0.7))
+
+
+@pytest.fixture
+def threads():
+    with crew() as threads:
+        yield threads
 
 
 def plain_cross_entropy(score, targets, own, corrections):
@@ -69,14 +76,14 @@ def codes_of(maps, x, flat):
 
 
 @pytest.mark.parametrize("with_broad", [False, True])
-def test_loss_is_the_formula(maps, draw, broad, with_broad):
+def test_loss_is_the_formula(maps, draw, broad, with_broad, threads):
     draw = draw._replace(broad=broad if with_broad else None)
     expected = plain_loss(maps, draw, maps.flat.astype(np.float64))
-    assert loss_and_gradient(maps, draw)[0] == pytest.approx(expected, rel=1e-5)
+    assert loss_and_gradient(maps, draw, threads)[0] == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("with_broad", [False, True])
-def test_gradient_is_that_of_the_formula_with_tanh_behind_the_sign(maps, draw, broad, with_broad):
+def test_gradient_is_that_of_the_formula_with_tanh_behind_the_sign(maps, draw, broad, with_broad, threads):
     draw = draw._replace(broad=broad if with_broad else None)
     flat = maps.flat.astype(np.float64)
     expected = np.empty_like(flat)
@@ -85,13 +92,13 @@ def test_gradient_is_that_of_the_formula_with_tanh_behind_the_sign(maps, draw, b
         step[i] = 1e-5
         expected[i] = (plain_loss(maps, draw, flat + step) - plain_loss(maps, draw, flat - step)) / 2e-5
     assert (expected[49] != 0) == with_broad
-    assert_allclose(loss_and_gradient(maps, draw)[1], expected, atol=2e-5)
+    assert_allclose(loss_and_gradient(maps, draw, threads)[1], expected, atol=2e-5)
 
 
-def test_huge_scores_give_a_finite_gradient(maps, draw, broad):
+def test_huge_scores_give_a_finite_gradient(maps, draw, broad, threads):
     draw = draw._replace(broad=broad)
     maps.log_scales[:] = 30
-    loss, gradient = loss_and_gradient(maps, draw)
+    loss, gradient = loss_and_gradient(maps, draw, threads)
     assert np.isfinite(loss)
     assert np.isfinite(gradient).all()
 

@@ -163,7 +163,7 @@ def test_any_number_of_threads_gives_the_same_hasher(mixture, breadth):
     from threadpoolctl import threadpool_limits
 
     prints = set()
-    for threads in (1, 2):
+    for threads in (1, 2, 3):
         with threadpool_limits(threads):
             hasher = Distilled(16, random_state=0, n_steps=30, breadth=breadth).fit(mixture[1])
         prints.add(hasher.fingerprint())

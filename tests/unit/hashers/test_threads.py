@@ -3,11 +3,12 @@
 import os
 import subprocess
 import sys
+from threading import current_thread
 
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from hammingway.hashers.threads import for_each, single_threaded_blas
+from hammingway.hashers.threads import crew, for_each, single_threaded_blas
 
 SCRIPT = """
 import sys
@@ -20,7 +21,8 @@ X = (rng.normal(size=(7, 150))[y] + rng.normal(size=(6000, 150))).astype(np.floa
 for name in sorted(registry.names("hashers")):
     kind = registry.load("hashers", name)
     for n_bits in (32, 100) if kind.__module__.startswith("hammingway.hashers.") else ():
-        hasher = kind(n_bits, random_state=0).fit(X, y)
+        few = {"n_steps": 20} if name == "distilled" else {}
+        hasher = kind(n_bits, random_state=0, **few).fit(X, y)
         print(name, n_bits, digest(hasher.project(X)), digest(hasher.encode(X).packed))
 """
 
@@ -91,3 +93,39 @@ def test_an_error_in_the_work_reaches_the_caller(n_threads):
 
     with threadpool_limits(n_threads), pytest.raises(RuntimeError, match="item 3"):
         for_each(work, range(5))
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_a_crew_works_for_many_rounds_with_one_blas_thread_in_each(n_threads):
+    done = []
+    with threadpool_limits(n_threads), crew() as threads:
+        for _ in range(3):
+            threads.for_each(done.append, range(4))
+        assert blas_threads() == {1}
+    assert sorted(done) == sorted([*range(4)] * 3)
+
+
+def test_a_crew_has_no_more_threads_than_blas_may_use():
+    with threadpool_limits(2), crew() as threads:
+        names = set()
+        threads.for_each(lambda _: names.add(current_thread().name), range(50))
+    assert len(names) <= 2
+    assert current_thread().name not in names
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_what_is_made_ahead_comes_in_turn(n_threads, n):
+    counter = iter(range(100))
+    with threadpool_limits(n_threads), crew() as threads:
+        assert list(threads.ahead(lambda: next(counter), n)) == list(range(n))
+    assert next(counter) == n
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_an_error_in_what_is_made_ahead_reaches_the_caller(n_threads):
+    def make():
+        raise RuntimeError("no more")
+
+    with threadpool_limits(n_threads), crew() as threads, pytest.raises(RuntimeError, match="no more"):
+        list(threads.ahead(make, 3))
