@@ -10,6 +10,7 @@ from hammingway.bench.training import VariantResult
 __all__ = ["markdown_table", "print_table", "summary"]
 
 _SHOWN = ("r10@10", "r10@100", "mAP@all")
+_TITLES = {"n_bits": "bits", "fit_processor_seconds": "fit processor s"}
 
 
 def summary(result: VariantResult) -> dict[str, Any]:
@@ -60,9 +61,9 @@ def _cells(results: Sequence[VariantResult]) -> tuple[list[str], list[list[str]]
     summaries = [summary(result) for result in results]
     keys = ["n_bits", "seed", "epoch", "loss"]
     keys += sorted({key for one in summaries for key in one if key.startswith("validation ")})
-    keys += [key for key in _SHOWN if any(key in one for one in summaries)] + ["fit_seconds"]
+    keys += [key for key in _SHOWN if any(key in one for one in summaries)] + ["fit_processor_seconds"]
     keys = [key for key in keys if any(key in one for one in summaries)]
-    titles = ["variant", *({"n_bits": "bits", "fit_seconds": "fit s"}.get(key, key) for key in keys)]
+    titles = ["variant", *(_TITLES.get(key, key) for key in keys)]
     return titles, [[one["name"], *(_cell(one.get(key)) for key in keys)] for one in summaries]
 
 

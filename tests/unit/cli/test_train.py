@@ -49,6 +49,15 @@ def test_json_and_markdown_show_the_same_runs_again(run, files, plan, tmp_path):
     assert f"{objects[0]['mAP@all']:.4f}" in table[2]
 
 
+def test_table_ends_with_the_processor_time_of_the_fit(run, files, plan, tmp_path):
+    arguments = ("train", plan, "--out", tmp_path / "out", "--data-dir", files)
+    (first, _) = (json.loads(line) for line in run(*arguments, "--json").stdout.splitlines())
+    titles, _, row, _ = (
+        [cell.strip() for cell in line.split("|")] for line in run(*arguments, "--markdown").stdout.splitlines()
+    )
+    assert (titles[-2], row[-2]) == ("fit processor s", f"{first['fit_processor_seconds']:.4f}")
+
+
 def test_dry_run_trains_nothing(run, plan, tmp_path):
     result = run("train", plan, "--out", tmp_path / "out", "--dry-run")
     assert result.stdout.splitlines()[0].startswith("objective.margin=4.0: dsh(objective={'margin': 4.0}")
