@@ -137,6 +137,7 @@ def make_model(part: Part, classes: int | None, recipe: Recipe) -> Model:
     with seeded(recipe.seed, "objective weights"):
         objective: Objective = kind(from_mapping(kind.Options, options, where="objective"), shape)
     model = Model(network, objective)
+    objective.attach(network)
     with torch.no_grad():
         network.prepare(part.rows, generator(recipe.seed, "network preparation"))
         objective.prepare(part.rows, part.labels, generator(recipe.seed, "objective preparation"))

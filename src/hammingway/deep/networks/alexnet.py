@@ -64,8 +64,7 @@ class AlexNet(PretrainedNetwork):
         nn.init.normal_(self.head.weight, std=_HEAD_DEVIATION)
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the scores (n, n_bits) of x (n, channels, height, width)."""
-        flat = self.avgpool(self.features(self.pixels(x))).flatten(1)
-        scores: Tensor = self.head(self.classifier(flat))
-        return scores
+    def represent(self, x: Tensor) -> Tensor:
+        """Return fc7, rectified, (n, 4096), of x (n, channels, height, width)."""
+        features: Tensor = self.classifier(self.avgpool(self.features(self.pixels(x))).flatten(1))
+        return features

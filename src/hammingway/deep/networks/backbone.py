@@ -82,12 +82,11 @@ class BackboneNetwork(PretrainedNetwork):
         self.standardize.mean.copy_(255 * torch.tensor(mean)[:, None, None])
         self.standardize.deviation.copy_(255 * torch.tensor(deviation)[:, None, None])
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the scores (n, n_bits) of x (n, channels, height, width)."""
+    def represent(self, x: Tensor) -> Tensor:
+        """Return the pooled tokens, (n, hidden), of x (n, channels, height, width)."""
         tokens = self.backbone(pixel_values=self.pixels(x)).last_hidden_state  # (n, n_tokens, hidden)
-        pooled = tokens[:, 0] if self.options.pooling == "first" else tokens.mean(dim=1)
-        scores: Tensor = self.head(pooled)
-        return scores
+        pooled: Tensor = tokens[:, 0] if self.options.pooling == "first" else tokens.mean(dim=1)
+        return pooled
 
 
 def _configuration(options: BackboneOptions) -> tuple[Any, str]:

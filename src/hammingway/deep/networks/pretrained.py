@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 import torch
@@ -45,7 +46,8 @@ class PretrainedOptions(Config, frozen=True):
 class PretrainedNetwork(Network):
     """Base of networks whose layers and their names are torchvision's, but for the last, which is ``head``.
 
-    A subclass states ``spare``, makes its layers for ``channels`` channels, and begins ``forward`` with :meth:`pixels`.
+    A subclass states ``spare``, makes its layers for ``channels`` channels, and begins ``represent`` with
+    :meth:`pixels`.
     """
 
     spare: ClassVar[tuple[str, ...]]
@@ -81,6 +83,15 @@ class PretrainedNetwork(Network):
             self.standardize.prepare(training_x)
         else:
             copy_weights(self, self.options.checkpoint, own=("head.", "standardize."), spare=self.spare)
+
+    @abstractmethod
+    def represent(self, x: Tensor) -> Tensor:
+        """Return what the head reads, the backbone's features (n, n_features) of x (n, channels, height, width)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the scores (n, n_bits) of x (n, channels, height, width)."""
+        scores: Tensor = self.head(self.represent(x))
+        return scores
 
     def pixels(self, x: Tensor) -> Tensor:
         """Return images (n, channels, height, width) normalised, in the channels and size that the layers take."""

@@ -69,12 +69,11 @@ class ResNet18(PretrainedNetwork):
         if options.normalize_scores:
             self.head = nn.Sequential(nn.Linear(512, n_bits, bias=False), nn.BatchNorm1d(n_bits))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the scores (n, n_bits) of x (n, channels, height, width)."""
+    def represent(self, x: Tensor) -> Tensor:
+        """Return the means of the last channels over the image, (n, 512), of x (n, channels, height, width)."""
         x = self.maxpool(torch.relu(self.bn1(self.conv1(self.pixels(x)))))
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        scores: Tensor = self.head(x.mean(dim=(2, 3)))
-        return scores
+        features: Tensor = self.layer4(self.layer3(self.layer2(self.layer1(x)))).mean(dim=(2, 3))
+        return features
 
 
 class _Block(nn.Module):

@@ -87,6 +87,12 @@ class Objective(nn.Module, ABC):
         self.query_map: Network | None = None
         self.neighbor_table: Tensor | None = None
 
+    def attach(self, network: Network) -> None:
+        """Keep what the loss needs of the network beside its scores, by default nothing.
+
+        Called whenever the two are put together, before ``prepare`` or a checkpoint is restored.
+        """
+
     def prepare(self, training_x: Rows, labels: Tensor | None, generator: torch.Generator) -> None:
         """Set what depends on the data before the first step (centres, principal components, neighbours).
 

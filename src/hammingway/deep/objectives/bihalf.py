@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import torch
 from msgspec import Meta
@@ -12,11 +13,13 @@ from torch.nn import functional
 
 from hammingway.config import Config
 from hammingway.deep.centering import training_mean
+from hammingway.deep.networks.pretrained import PretrainedNetwork
 from hammingway.deep.objectives.base import Objective, TaskShape
 from hammingway.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from hammingway.deep.batches import Batch, Rows
+    from hammingway.deep.networks.base import Network
 
 __all__ = [
     "BiHalfObjective",
@@ -27,6 +30,8 @@ __all__ = [
     "half_and_half",
 ]
 
+_ROWS_AT_ONCE = 32  # through a backbone
+
 
 class CosineMatchingOptions(Config, frozen=True):
     """Options of objectives that match cosines.
@@ -35,13 +40,16 @@ class CosineMatchingOptions(Config, frozen=True):
     ----------
     center : subtract the training mean from the inputs before their cosines are taken. The paper's inputs are
         rectified features, not centred; pixels and most embeddings lie off the origin, where all cosines are large.
+    compare : the codes' cosines are compared with those of the 'inputs', or of the 'features' of the network's frozen
+        backbone, as the papers do with images; then without ``center``.
     """
 
     center: bool = False
+    compare: Literal["inputs", "features"] = "inputs"
 
 
 class BiHalfOptions(CosineMatchingOptions, frozen=True):
-    """Options of :class:`BiHalfObjective`: ``center``, and one more.
+    """Options of :class:`BiHalfObjective`: ``center``, ``compare``, and one more.
 
     Parameters
     ----------
@@ -106,7 +114,7 @@ def cosine_matching_loss(codes: Tensor, inputs: Tensor) -> Tensor:
 
 
 class CosineMatching(Objective):
-    """Base of objectives that match cosines of codes with those of inputs, centred if so configured."""
+    """Base of objectives that match cosines of codes with those of inputs, centred if so configured, or of features."""
 
     options: CosineMatchingOptions
     mean: Tensor
@@ -114,6 +122,25 @@ class CosineMatching(Objective):
     def __init__(self, options: CosineMatchingOptions, shape: TaskShape) -> None:
         super().__init__(options, shape)
         self.register_buffer("mean", torch.zeros(shape.input_shape))
+        self._represent: Callable[[Tensor], Tensor] | None = None
+
+    def attach(self, network: Network) -> None:
+        """Keep the way to the features of the network's backbone, if these are to be compared.
+
+        Raises
+        ------
+        InvalidInputError : the network has no backbone that stays as it is, or the features were to be centred.
+        """
+        if self.options.compare == "inputs":
+            return
+        if self.options.center:
+            raise InvalidInputError("center is for inputs; leave it out where compare is 'features'.")
+        if not isinstance(network, PretrainedNetwork) or network.options.backbone_rate != 0:
+            raise InvalidInputError(
+                "compare = 'features' needs a backbone that stays as it is; take the network 'alexnet', 'vgg16', "
+                "'resnet18' or 'backbone' with backbone_rate = 0, or leave compare out."
+            )
+        self._represent = network.represent
 
     def prepare(self, training_x: Rows, labels: Tensor | None, generator: torch.Generator) -> None:
         """Take the training mean, if inputs are to be centred."""
@@ -131,7 +158,10 @@ class CosineMatching(Objective):
             raise InvalidInputError(
                 f"The objective {self.registry_name!r} compares pairs within a batch; give at least 2 rows."
             )
-        return (batch.x - self.mean).flatten(1)
+        if self._represent is None:
+            return (batch.x - self.mean).flatten(1)
+        with torch.no_grad():
+            return torch.cat([self._represent(part) for part in torch.split(batch.x, _ROWS_AT_ONCE)])
 
 
 class BiHalfObjective(CosineMatching):
@@ -144,9 +174,9 @@ class BiHalfObjective(CosineMatching):
     References
     ----------
     Y. Li, J. van Gemert, "Deep unsupervised image hashing by maximizing bit entropy", AAAI 2021;
-    gamma = 6 is the value of its experiments. Deviates: inputs are the examples themselves, so give it the features of
-    a frozen backbone to do as the paper does (whose dropout, left on by other implementations, made the target
-    noisy); an odd batch leaves one example unpaired rather than failing.
+    gamma = 6 is the value of its experiments. Deviates: inputs are the examples themselves, unless ``compare`` is
+    'features', as in the paper (without dropout, which other implementations left on, so that the target was noisy);
+    an odd batch leaves one example unpaired rather than failing.
     """
 
     registry_name = "bihalf"

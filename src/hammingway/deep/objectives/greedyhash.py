@@ -75,7 +75,7 @@ class GreedyHashObjective(Objective):
 
 
 class UnsupervisedGreedyHashOptions(CosineMatchingOptions, frozen=True):
-    """Options of :class:`UnsupervisedGreedyHashObjective`: ``center``, and one more.
+    """Options of :class:`UnsupervisedGreedyHashObjective`: ``center``, ``compare``, and one more.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class UnsupervisedGreedyHashObjective(CosineMatching):
     ----------
     The paper of :class:`GreedyHashObjective`: the squared difference of cosines of codes and of inputs
     over pairs of the batch. Deviates: as for :class:`~hammingway.deep.objectives.bihalf.BiHalfObjective`, inputs
-    are the examples themselves.
+    are the examples themselves, unless ``compare`` is 'features'.
     """
 
     registry_name = "greedyhash-unsupervised"

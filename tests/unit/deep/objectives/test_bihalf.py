@@ -3,7 +3,10 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
+from hammingway import registry
+from hammingway.deep import BiHalf
 from hammingway.deep.batches import Batch, Rows
+from hammingway.deep.networks.base import make_network
 from hammingway.deep.objectives.base import TaskShape
 from hammingway.deep.objectives.bihalf import BiHalfObjective, BiHalfOptions, cosine_matching_loss, half_and_half
 from hammingway.errors import InvalidInputError
@@ -68,3 +71,50 @@ def test_one_row_has_no_pair():
     objective = BiHalfObjective(BiHalfOptions(), TaskShape(3, (4,), 10, None))
     with pytest.raises(InvalidInputError, match="at least 2 rows"):
         objective(torch.zeros(1, 3), batch_of(torch.zeros(1, 4)))
+
+
+FROZEN = {"name": "resnet18", "stem": "small", "backbone_rate": 0}
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, size=(40, 8 * 8 * 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("name", ["bihalf", "greedyhash-unsupervised"])
+def test_cosines_of_codes_are_compared_with_those_of_a_backbones_features(images, name):
+    x = Rows(images, image_shape=(8, 8, 3))[:] / 255
+    options = {option: value for option, value in FROZEN.items() if option != "name"}
+    network = make_network("resnet18", options, input_shape=(3, 8, 8), n_bits=6).train()
+    kind = registry.load("objectives", name)
+    objective = kind(kind.Options(compare="features"), TaskShape(6, (3, 8, 8), 40, None))
+    objective.attach(network)
+    scores = scores_of(40, 6).requires_grad_()
+    objective(scores, batch_of(x)).backward()
+    features = network.represent(x).detach()
+    codes = half_and_half(scores.detach(), gamma=6.0) if name == "bihalf" else torch.sign(scores.detach())
+    assert features.shape == (40, 512)
+    assert_allclose(objective.terms["cosine"], cosine_matching_loss(codes, features), rtol=1e-4)
+    assert network.layer1[0].conv1.weight.grad is None
+    assert objective.state_dict().keys() == {"mean"}  # the network is kept once
+
+
+def test_a_frozen_backbone_is_compared_with_and_left_as_it_is(images):
+    hashers = [
+        BiHalf(
+            6, objective={"compare": "features"}, network=FROZEN, image_shape=(8, 8, 3), random_state=0,
+            training={"steps": steps, "batch_size": 40},
+        ).fit(images)
+        for steps in (1, 3)
+    ]  # fmt: skip
+    one, three = (hasher.network_.state_dict() for hasher in hashers)
+    changed = {name for name in one if not torch.equal(one[name], three[name])}
+    assert changed and all(name.startswith("head.") for name in changed)
+
+
+def test_features_are_refused_without_a_frozen_backbone_and_are_not_centred(images):
+    for network in ("dsh-cnn", {**FROZEN, "backbone_rate": 0.1}):
+        with pytest.raises(InvalidInputError, match="needs a backbone that stays as it is"):
+            BiHalf(6, objective={"compare": "features"}, network=network, image_shape=(8, 8, 3)).fit(images)
+    with pytest.raises(InvalidInputError, match="center is for inputs"):
+        BiHalf(6, objective={"compare": "features", "center": True}, network=FROZEN, image_shape=(8, 8, 3)).fit(images)
