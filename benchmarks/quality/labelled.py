@@ -162,7 +162,8 @@ def _cells(group: Sequence[Run], metric: str, widths: Sequence[int], *, ranking:
     for run in group:
         record = run.record
         quality = record.quality if ranking is None else record.rankings[ranking].quality
-        found[record.spec.n_bits].append(quality[metric])
+        if metric in quality:
+            found[record.spec.n_bits].append(quality[metric])
     return [mean_and_spread(found[width]) for width in widths]
 
 
@@ -218,7 +219,11 @@ def main() -> None:
     check_same_data(runs, without)
     widths = reference["n_bits"]
     parts = [f"### Beside published numbers\n\n{beside_published(runs, reference)}"]
-    parts += [f"### {title} (`{metric}`)\n\n{by_metric(runs, metric, widths)}" for metric, title in METRICS.items()]
+    parts += [
+        f"### {title} (`{metric}`)\n\n{by_metric(runs, metric, widths)}"
+        for metric, title in METRICS.items()
+        if any(metric in run.record.quality for run in runs)
+    ]
     parts += [
         f"### Processor time, and what was kept\n\n{costs(runs, widths)}",
         facts(runs, without, reference["source"]),

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from hammingway.codes import Codes
     from hammingway.hashers.base import Hasher
 
-__all__ = ["Setting", "make_hasher", "measured", "now", "prepare", "refused", "run", "run_plan"]
+__all__ = ["Setting", "make_hasher", "measured", "now", "prepare", "preparing", "refused", "run", "run_plan"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Setting:
     ----------
     data : queries, database, training rows, labels.
     facts : sizes and digest of ``data``.
-    truth : int64 (n_queries, n_true), each query's exact nearest database rows.
+    truth : int64 (n_queries, n_true), each query's exact nearest database rows; without columns where none are sought.
     machine : hardware and versions.
     """
 
@@ -59,19 +59,38 @@ class Setting:
 
 
 def prepare(data: RetrievalData, plan: PlanSpec | TrainingPlan, *, progress: Progress | None = None) -> Setting:
-    """Return the exact neighbours of ``data`` in the plan's metric, and all else that its runs share.
+    """Return the exact neighbours of ``data`` in the plan's metric, if it asks for any, and what else its runs share.
 
     Raises
     ------
-    ConfigError : the plan asks for more neighbours than the database has rows.
+    ConfigError : the plan asks for more neighbours than the database has rows, or for none where there are no labels.
     """
     if plan.n_true > len(data.database):
         raise ConfigError(
             f"n_true is {plan.n_true}, but the database has only {len(data.database)} rows; give more vectors or a "
             "plan with a smaller n_true."
         )
-    truth, _ = exact_neighbors(data.queries, data.database, plan.n_true, metric=plan.data.metric, progress=progress)
+    truth = np.empty((len(data.queries), 0), np.int64)
+    if plan.n_true:
+        truth, _ = exact_neighbors(data.queries, data.database, plan.n_true, metric=plan.data.metric, progress=progress)
+    elif not _shares_labels(data):
+        raise ConfigError(
+            "n_true is 0 and no query shares a label with the database, so nothing can be measured; give labels, or a "
+            "larger n_true."
+        )
     return Setting(data, data_facts(data), truth, describe_machine())
+
+
+def preparing(plan: PlanSpec | TrainingPlan) -> str:
+    """Return what a bar calls the work of :func:`prepare`."""
+    return "exact neighbours" if plan.n_true else "digest of the data"
+
+
+def _shares_labels(data: RetrievalData) -> bool:
+    """Return whether any query has a label of any database row."""
+    if data.query_labels is None or data.database_labels is None:
+        return False
+    return bool(np.isin(data.query_labels, data.database_labels).any())
 
 
 def run_plan(
@@ -141,7 +160,7 @@ def measured(hasher: Hasher, spec: RunSpec, setting: Setting, *, started: str, f
     batch_seconds, single_seconds = search_timings(
         lambda rows: index.search(queries[rows], k), len(queries), repeats=spec.repeats
     )
-    quality, curves = recall_quality(found.ids, setting.truth, k=spec.k)
+    quality, curves = recall_quality(found.ids, setting.truth, k=spec.k) if spec.n_true else ({}, {})
     undefined: dict[str, int] = {}
     if setting.data.query_labels is not None:
         labels = (setting.data.query_labels, setting.data.database_labels)

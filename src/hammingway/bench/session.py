@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hammingway import registry
 from hammingway.bench.data import open_data
-from hammingway.bench.evaluate import prepare, run_plan
+from hammingway.bench.evaluate import prepare, preparing, run_plan
 from hammingway.bench.spec import Component, DataSpec, PlanSpec
 from hammingway.bench.store import Record, RecordStore
 from hammingway.progress import Progress
@@ -57,7 +57,7 @@ def measure(
         data = open_data(plan.data, data_dir=data_dir, progress=progress)
     store = None if out is None else RecordStore(Path(out) / RECORDS_NAME)
     with nullcontext() if store is None else store.exclusive():
-        with bar("exact neighbours") as progress:
+        with bar(preparing(plan)) as progress:
             setting = prepare(data, plan, progress=progress)
         with bar("runs") as progress:
             return run_plan(plan, setting, store, on_record=on_record, progress=progress)

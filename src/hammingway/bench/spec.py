@@ -85,7 +85,7 @@ class RunSpec(Config, frozen=True, kw_only=True):
     hasher, index : registered contestants.
     n_bits : bits a code.
     k : results returned a query, and the end of the recall curve.
-    n_true : exact neighbours a query that count as found.
+    n_true : exact neighbours a query that count as found; 0 to seek none and measure by labels alone.
     seed : ``random_state`` of the hasher.
     repeats : times each search is timed, at least; every timing is kept.
     rankings : other rankings of the same codes, beside that by Hamming distance: 'asymmetric-8', 'rerank-100' and
@@ -97,7 +97,7 @@ class RunSpec(Config, frozen=True, kw_only=True):
     n_bits: Bits
     index: Component = Component(name="flat")
     k: Positive = 100
-    n_true: Positive = 10
+    n_true: Natural = 10
     seed: Natural = 0
     repeats: Positive = 5
     rankings: tuple[str, ...] = ()
@@ -137,7 +137,7 @@ class PlanSpec(Config, frozen=True, kw_only=True):
     seeds: tuple[Natural, ...] = (0,)
     index: Component = Component(name="flat")
     k: Positive = 100
-    n_true: Positive = 10
+    n_true: Natural = 10
     repeats: Positive = 5
     rankings: tuple[str, ...] = ()
     title: str = ""
@@ -147,9 +147,12 @@ class PlanSpec(Config, frozen=True, kw_only=True):
 
         Raises
         ------
-        ConfigError : nothing to run, one combination stands twice in the plan, or there is no such ranking.
+        ConfigError : nothing to run, one combination stands twice in the plan, there is no such ranking, or rankings
+            without neighbours to be found.
         """
         check_rankings(self.rankings)
+        if self.rankings and not self.n_true:
+            raise ConfigError("rankings are compared by the neighbours they find, and n_true is 0; remove one of them.")
         grid = itertools.product(self.hashers, self.n_bits, self.seeds)
         runs = tuple(self._run(hasher, n_bits, seed) for hasher, n_bits, seed in grid)
         if not runs:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from hammingway.bench.data import open_data
-from hammingway.bench.evaluate import Setting, make_hasher, measured, now, prepare
+from hammingway.bench.evaluate import Setting, make_hasher, measured, now, prepare, preparing
 from hammingway.bench.session import Bar
 from hammingway.bench.store import Record
 from hammingway.bench.timing import Times, timed_fit
@@ -92,7 +92,7 @@ def train_plan(
         return []
     with bar("reading data") as progress:
         data = open_data(plan.data, data_dir=data_dir, progress=progress)
-    with bar("exact neighbours") as progress:
+    with bar(preparing(plan)) as progress:
         setting = prepare(data, plan, progress=progress)
     results = []
     for number, run in enumerate(runs):

@@ -110,7 +110,7 @@ class TrainingPlan(Config, frozen=True, kw_only=True):
     tables: tuple[Table, ...] = ()
     grid: dict[str, tuple[Any, ...]] = msgspec.field(default_factory=dict)
     k: Positive = 100
-    n_true: Positive = 10
+    n_true: Natural = 10
     repeats: Positive = 5
     title: str = ""
 

@@ -21,7 +21,7 @@ __all__ = [
     "latency_against_bits",
     "lookup_curve",
     "metric_against_size",
-    "rate_against_recall",
+    "rate_against_quality",
     "recall_curve",
 ]
 
@@ -72,8 +72,8 @@ def lookup_curve(rows: Sequence[Row], *, hashers: Sequence[str]) -> dict[str, An
     return _lines(points, x, _unit_axis([1.0], "precision"), hashers, marked=False)
 
 
-def rate_against_recall(rows: Sequence[Row], metric: str, *, hashers: Sequence[str]) -> dict[str, Any]:
-    """Return the chart of queries a second against recall, a point for each width."""
+def rate_against_quality(rows: Sequence[Row], metric: str, *, hashers: Sequence[str]) -> dict[str, Any]:
+    """Return the chart of queries a second against a metric, a point for each width."""
     points = [_point(row, x=row.quality[metric], y=row.batch_rate, order=row.n_bits) for row in rows]
     top = _top([point["x"] for point in points])
     x = alt.X("x:Q", title=metric, scale=alt.Scale(domain=[0, top]), axis=_share_ticks(top))

@@ -74,7 +74,7 @@ def _by_data(records: Iterable[Record]) -> list[list[Record]]:
 
 
 def _section(records: Sequence[Record], hashers: Sequence[str], command: str | None) -> dict[str, Any]:
-    from hammingway.reports.panels import main_recall, panels
+    from hammingway.reports.panels import main_metric, panels
 
     rows = over_seeds(rows_from_records(records))
     first = records[0]
@@ -83,7 +83,7 @@ def _section(records: Sequence[Record], hashers: Sequence[str], command: str | N
         "facts": first.data,
         "spec": first.spec,
         "metric": METRIC_WORDS[first.spec.data.metric],
-        "tiles": _tiles(rows, main_recall(rows, first.spec.n_true), first.data.vector_bytes),
+        "tiles": _tiles(rows, main_metric(rows, first.spec.n_true), first.data.vector_bytes),
         "panels": panels(rows, hashers=hashers, n_true=first.spec.n_true),
         "table": _table(rows, hashers),
         "notes": [*(f"Not run: {sentence}" for sentence in refusals(records)), *undefined_notes(records)],
@@ -94,17 +94,17 @@ def _section(records: Sequence[Record], hashers: Sequence[str], command: str | N
     }
 
 
-def _tiles(rows: Sequence[Row], recall: str, vector_bytes: int) -> list[tuple[str, str]]:
+def _tiles(rows: Sequence[Row], main: str, vector_bytes: int) -> list[tuple[str, str]]:
     """Return what a hurried reader should leave with, as (number, what it is)."""
-    best = max(rows, key=lambda row: row.quality[recall])
+    best = max(rows, key=lambda row: row.quality[main])
     fewest = min(row.code_bytes for row in rows)
-    small = max((row for row in rows if row.code_bytes == fewest), key=lambda row: row.quality[recall])
+    small = max((row for row in rows if row.code_bytes == fewest), key=lambda row: row.quality[main])
     tiles = [
-        (f"{best.quality[recall]:.3f}", f"{recall}, the best here: {best.hasher} at {_size(best)}"),
-        (f"{small.quality[recall]:.3f}", f"{recall}, the best at {_size(small)}: {small.hasher}"),
+        (f"{best.quality[main]:.3f}", f"{main}, the best here: {best.hasher} at {_size(best)}"),
+        (f"{small.quality[main]:.3f}", f"{main}, the best at {_size(small)}: {small.hasher}"),
     ]
     labelled = [row for row in rows if "mAP@all" in row.quality]
-    if labelled:
+    if labelled and main != "mAP@all":
         top = max(labelled, key=lambda row: row.quality["mAP@all"])
         tiles.append((f"{top.quality['mAP@all']:.3f}", f"mAP@all, the best here: {top.hasher} at {top.n_bits} bits"))
     tiles.append((f"{best.compression:,.0f} : 1", f"{vector_bytes:,} bytes a vector against {_size(best)} a code"))

@@ -9,7 +9,7 @@ from typing import Any
 from hammingway.reports import charts
 from hammingway.reports.rows import Row
 
-__all__ = ["Panel", "main_recall", "panels"]
+__all__ = ["Panel", "main_metric", "panels"]
 
 _MAP_NAMES = ("mAP@all", "mAP@1000", "mAP@5000")
 _MULTIPLES = 4
@@ -36,25 +36,28 @@ class Panel:
         return len(self.charts) > 1
 
 
-def main_recall(rows: Sequence[Row], n_true: int) -> str:
-    """Return the recall that sums a run up: of the true ``n_true`` in as many results, where it was measured."""
+def main_metric(rows: Sequence[Row], n_true: int) -> str:
+    """Return what sums a run up: recall of the true ``n_true`` in as many results, where measured; mAP without any."""
     name = f"r{n_true}@{n_true}"
+    if not n_true:
+        return "mAP@all"
     return name if any(name in row.quality for row in rows) else "r1@1"
 
 
 def panels(rows: Sequence[Row], *, hashers: Sequence[str], n_true: int) -> list[Panel]:
     """Return the panels for the rows of one data set."""
-    recall = main_recall(rows, n_true)
-    result = [_size_panel(rows, hashers, recall, n_true)]
+    main = main_metric(rows, n_true)
+    result = [_size_panel(rows, hashers, main, n_true)] if n_true else []
     map_names = [name for name in _MAP_NAMES if any(name in row.quality for row in rows)]
     if map_names:
         result.append(_map_panel(rows, hashers, map_names[0]))
     elif any(f"r{n_true}@100" in row.quality for row in rows) and n_true != 100:
         result.append(_shortlist_panel(rows, hashers, n_true))
-    result.append(_rate_panel(rows, hashers, recall))
+    result.append(_rate_panel(rows, hashers, main))
     result.append(_code_panel(rows, hashers))
     widths = _some_widths(rows)
-    result.append(_recall_curves(rows, hashers, widths, n_true))
+    if n_true:
+        result.append(_recall_curves(rows, hashers, widths, n_true))
     if any("precision-recall" in row.curves for row in rows):
         result.append(_lookup_curves(rows, hashers, widths))
     return result
@@ -86,11 +89,11 @@ def _shortlist_panel(rows: Sequence[Row], hashers: Sequence[str], n_true: int) -
     )
 
 
-def _rate_panel(rows: Sequence[Row], hashers: Sequence[str], recall: str) -> Panel:
+def _rate_panel(rows: Sequence[Row], hashers: Sequence[str], metric: str) -> Panel:
     return Panel(
-        title="Queries a second against recall",
+        title=f"Queries a second against {'mAP' if metric.startswith('mAP') else 'recall'}",
         lead="All queries at once, encoding not included, a mark a width; up and to the right is better.",
-        charts=[("", charts.rate_against_recall(rows, recall, hashers=hashers))],
+        charts=[("", charts.rate_against_quality(rows, metric, hashers=hashers))],
     )
 
 

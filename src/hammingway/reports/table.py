@@ -135,8 +135,8 @@ def legend(records: Iterable[Record]) -> list[str]:
     """Return what the terminal's table was measured on, a line a data set, and what its metrics say."""
     measured = [record for record in records if record.costs is not None]
     sizes = {
-        f"{record.data.n_database:,} vectors of {record.data.d} dimensions, {record.data.n_queries:,} queries; "
-        f"exact neighbours by {METRIC_WORDS[record.spec.data.metric]}."
+        f"{record.data.n_database:,} vectors of {record.data.d} dimensions, {record.data.n_queries:,} queries"
+        + (f"; exact neighbours by {METRIC_WORDS[record.spec.data.metric]}." if record.spec.n_true else ".")
         for record in measured
     }
     names = [name for name in _TERMINAL_METRICS if any(name in record.quality for record in measured)]

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from hammingway import registry
+from hammingway.bench import evaluate
 from hammingway.bench.data import hold_out
 from hammingway.bench.evaluate import prepare, run, run_plan
 from hammingway.bench.spec import Component, DataSpec, PlanSpec
@@ -124,6 +127,30 @@ def test_other_data_under_the_same_name_is_measured_again(setting, unlabelled, t
     run_plan(plan("lsh"), setting, store)
     run_plan(plan("lsh"), unlabelled, store)
     assert [record.data.labelled for record in store] == [True, False]
+
+
+def test_without_neighbours_sought_the_labels_are_all_that_is_measured(setting, monkeypatch):
+    monkeypatch.setattr(evaluate, "exact_neighbors", lambda *a, **k: pytest.fail("neighbours were sought"))
+    by_labels = prepare(setting.data, plan(n_true=0))
+    (spec,) = plan(n_true=0).runs()
+    record, whole = run(spec, by_labels), run(plan().runs()[0], setting)
+    recalls = {"r1@1", "r10@10", "r10@100"}
+    assert record.quality == {name: value for name, value in whole.quality.items() if name not in recalls}
+    assert recalls <= set(whole.quality)
+    assert set(record.curves) == set(whole.curves) - {"recall"}
+    assert by_labels.facts == setting.facts
+
+
+def test_neither_neighbours_nor_shared_labels_are_refused(setting, unlabelled):
+    disjoint = replace(setting.data, query_labels=setting.data.query_labels + 6)
+    for data in (unlabelled.data, disjoint):
+        with pytest.raises(ConfigError, match="no query shares a label"):
+            prepare(data, plan(n_true=0))
+
+
+def test_rankings_without_neighbours_to_find_are_refused():
+    with pytest.raises(ConfigError, match="n_true is 0; remove one"):
+        plan(n_true=0, rankings=("asymmetric-8",)).runs()
 
 
 def test_k_beyond_the_database_measures_what_there_is(setting):

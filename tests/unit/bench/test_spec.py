@@ -43,6 +43,7 @@ def test_every_changed_field_gives_another_id():
         run_spec(seed=1),
         run_spec(k=10),
         run_spec(n_true=1),
+        run_spec(n_true=0),
         run_spec(repeats=2),
         run_spec(hasher=Component(name="lsh")),
         run_spec(hasher=Component(name="itq", params={"n_iter": 3})),

@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from itertools import count
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pytest
 
 from hammingway import load_hasher, registry
+from hammingway.bench import evaluate
 from hammingway.bench.data import open_data
 from hammingway.bench.evaluate import prepare, run_plan
 from hammingway.bench.spec import Component, DataSpec, PlanSpec
@@ -81,6 +83,17 @@ def test_quality_is_that_of_the_hasher_on_held_out_queries(folder):
     )
     assert result.record.quality["mAP@all"] == pytest.approx(average_precision(counts).mean())
     assert set(result.training["validation"]) == {"map", "bit_entropy"}
+
+
+def test_plan_without_neighbours_trains_the_same_hasher_and_seeks_none(folder, monkeypatch):
+    whole = train(folder, TWO)
+    monkeypatch.setattr(evaluate, "exact_neighbors", lambda *a, **k: pytest.fail("neighbours were sought"))
+    by_labels = msgspec.structs.replace(TWO, n_true=0)
+    results = train_plan(by_labels, out=folder / "other", bar=no_bar, data_dir=folder)
+    assert [one.hasher for one in results] == [one.hasher for one in whole]
+    for result, other in zip(results, whole, strict=True):
+        assert result.record.quality["mAP@all"] == other.record.quality["mAP@all"]
+        assert not any(name.startswith("r1") for name in result.record.quality)
 
 
 def test_classic_hasher_may_stand_beside_deep_ones(folder):

@@ -21,7 +21,7 @@ def test_every_chart_uses_one_colour_a_hasher_whatever_it_shows(rows):
         charts.metric_against_size(rows, "r10@10", hashers=hashers),
         charts.lookup_curve(rows[:1], hashers=hashers),
         charts.recall_curve(rows[3:4], hashers=hashers, top=1, n_true=10),
-        charts.rate_against_recall(rows, "r10@10", hashers=hashers),
+        charts.rate_against_quality(rows, "r10@10", hashers=hashers),
         charts.distinct_against_bits(rows, hashers=hashers),
     ]
     scales = [encodings(spec)["color"]["scale"] for spec in specs]
@@ -36,7 +36,7 @@ def test_sizes_are_the_ticks_of_a_logarithmic_axis(rows):
 
 
 def test_rate_ticks_are_round_and_inside_the_axis(rows):
-    y = encodings(charts.rate_against_recall(rows, "r10@10", hashers=["lsh", "itq"]))["y"]
+    y = encodings(charts.rate_against_quality(rows, "r10@10", hashers=["lsh", "itq"]))["y"]
     low, high = y["scale"]["domain"]
     assert low <= 50 <= high
     assert all(low <= tick <= high for tick in y["axis"]["values"])
@@ -71,7 +71,7 @@ def test_specifications_are_valid_vega_lite(rows):
 
     for spec in (
         charts.metric_against_size(rows, "r10@10", hashers=["lsh", "itq"]),
-        charts.rate_against_recall(rows, "r10@10", hashers=["lsh", "itq"]),
+        charts.rate_against_quality(rows, "r10@10", hashers=["lsh", "itq"]),
         charts.lookup_curve(rows[:1], hashers=["lsh", "itq"]),
     ):
         altair.Chart.from_dict(spec, validate=True)
@@ -90,7 +90,7 @@ def test_tick_labels_of_shares_are_all_different(record, top):
 def test_an_axis_of_one_rate_still_has_two_ends(record):
     costs = record().costs
     rows = rows_from_records([record(costs=type(costs)(**{**vars_of(costs), "batch_seconds": (0.1,)}))])
-    low, high = encodings(charts.rate_against_recall(rows, "r10@10", hashers=["itq"]))["y"]["scale"]["domain"]
+    low, high = encodings(charts.rate_against_quality(rows, "r10@10", hashers=["itq"]))["y"]["scale"]["domain"]
     assert low == 100 < high
 
 

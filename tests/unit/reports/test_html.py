@@ -109,6 +109,20 @@ def test_unlabelled_data_show_the_short_list_instead_of_map(page, record):
     assert "Precision and recall" not in texts
 
 
+def test_without_neighbours_sought_the_page_goes_by_map(page, record):
+    def by_labels(hasher, n_bits):
+        one = record(hasher, n_bits, quality={"mAP@all": 0.7, "P@10": 0.8}, curves={"precision-recall": [(0.1, 0.9)]})
+        spec = msgspec.structs.replace(one.spec, n_true=0)
+        return msgspec.structs.replace(one, spec=spec, run_id=spec.run_id)
+
+    result = page([by_labels("lsh", 8), by_labels("itq", 16)])
+    text = " ".join(result.texts)
+    assert "Queries a second against mAP" in text
+    assert "mAP@all, the best here" in text
+    assert "neighbours" not in text and "Recall" not in text
+    assert len(result.specs) == 3 + 2
+
+
 def test_many_widths_give_four_small_multiples(page, record):
     texts = page([record("lsh", n_bits) for n_bits in (8, 16, 24, 32, 48, 64, 128)]).texts
     captions = [text for text in texts if re.fullmatch(r"\d+ bits", text)]
