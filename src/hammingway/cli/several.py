@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import io
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
 import click
 
@@ -60,5 +60,16 @@ def _fails_first() -> bool:
 
 
 def _fall_silent() -> None:
-    nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 (for as long as the process lives)
-    sys.stdout = sys.stderr = nowhere
+    sys.stdout = sys.stderr = io.TextIOWrapper(io.BufferedWriter(_Nowhere()), encoding="utf-8")
+
+
+class _Nowhere(io.RawIOBase):
+    """A file that keeps nothing, and so needs no closing."""
+
+    def writable(self) -> bool:
+        """Return that it can be written to."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Return the size of the data."""
+        return len(data)

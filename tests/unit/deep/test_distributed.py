@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -13,20 +14,31 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from hammingway.deep import DeepHasher
-from hammingway.deep.distributed import Group, resolve_device
+from hammingway.deep.distributed import Group, fails_first, resolve_device, training_device
 from hammingway.errors import ConfigError
 from hammingway.hashers import load_hasher
 
 SCRIPT = """
 import sys, json, os, warnings, numpy as np, torch
 from hammingway.deep import DeepHasher
+from hammingway.deep.distributed import first_says, summed
+from hammingway.deep.validation import Validation
 torch.set_num_threads(1)
-data = np.load(sys.argv[1])
+data, rank, measured, measure = np.load(sys.argv[1]), int(os.environ["RANK"]), [], Validation.measure
+Validation.measure = lambda self, *arguments: measured.append(1) or measure(self, *arguments)
 for number, (objective, network, training) in enumerate(json.loads(sys.argv[2])):
     hasher = DeepHasher(9, objective=objective, network=network, training=training, random_state=3)
     hasher.fit(data["X"], data["y"], folder=f"{sys.argv[3]}/{number}")
-    hasher.save(f"{sys.argv[3]}/{number}.{os.environ['RANK']}.hasher")
-torch.distributed.destroy_process_group()
+    hasher.save(f"{sys.argv[3]}/{number}.{rank}.hasher")
+facts = {"measured": len(measured), "said": first_says([rank + 7.5, float("nan")])[0], "summed": summed(rank + 0.25)}
+for name, seed, rows, size in (("seed", None, 120, 40), ("rows", 3, 119 + rank, 40), ("batch", 3, 120, 3)):
+    try:
+        hasher = DeepHasher(9, training={"epochs": 1, "batch_size": size}, random_state=seed)
+        hasher.fit(data["X"][:rows], data["y"][:rows])
+    except ValueError as error:
+        facts[name] = f"{type(error).__name__}: {error}"
+with open(f"{sys.argv[3]}/facts.{rank}.json", "w") as file:
+    json.dump(facts, file)
 """
 BUDGET = {"epochs": 3, "batch_size": 40, "optimizer": "sgd", "learning_rate": 0.05, "validation_share": 0.2}
 RUNS = [
@@ -46,8 +58,6 @@ def free_port():
 @pytest.fixture(scope="module")
 def two_processes(blobs, tmp_path_factory):
     """The folder where two gloo processes have left what they fitted."""
-    import json
-
     folder = tmp_path_factory.mktemp("gloo")
     np.savez(folder / "data.npz", X=blobs[0], y=blobs[1])
     shared = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
@@ -73,6 +83,64 @@ def test_two_processes_give_the_weights_of_one(blobs, two_processes, number):
 def test_only_the_first_process_writes_and_the_log_has_each_epoch_once(two_processes):
     lines = (two_processes / "0" / "log.jsonl").read_text().splitlines()
     assert len(lines) == 3
+
+
+def facts_of(folder):
+    return [json.loads((folder / f"facts.{rank}.json").read_text()) for rank in range(2)]
+
+
+def test_only_the_first_process_measures_and_all_know_what_it_says(two_processes):
+    facts = facts_of(two_processes)
+    assert [one["measured"] for one in facts] == [len(RUNS) * BUDGET["epochs"], 0]
+    assert [(one["said"], one["summed"]) for one in facts] == [(7.5, 1.5)] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("seed", "ConfigError: the processes have other options, data or seeds; give all the same, the seed as a "),
+        ("rows", "ConfigError: the processes have other options, data or seeds; give all the same, the seed as a "),
+        ("batch", "ConfigError: 2 processes need batches of at least 4 rows, two for each; the smallest here has 3."),
+    ],
+)
+def test_processes_that_cannot_train_together_all_refuse(two_processes, name, sentence):
+    for facts in facts_of(two_processes):
+        assert facts[name].startswith(sentence)
+
+
+def test_of_failures_under_one_torchrun_one_is_the_first(monkeypatch):
+    assert fails_first()  # not under torchrun
+    store = torch.distributed.TCPStore("127.0.0.1", free_port(), is_master=True)
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", str(store.port))
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    for restart in "01":
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", restart)
+        assert [fails_first() for _ in range(3)] == [True, False, False]
+
+
+def test_process_whose_launcher_is_gone_speaks_for_itself(monkeypatch):
+    def unreachable(*arguments, **options):
+        raise torch.distributed.DistNetworkError("refused")
+
+    monkeypatch.setattr(torch.distributed, "TCPStore", unreachable)
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", "1")
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    assert fails_first()
+
+
+def test_several_processes_need_a_gpu_each(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert training_device("cuda") == torch.device("cuda", 1)
+    with pytest.raises(ConfigError, match="'cuda:0', but each process needs a GPU of its own; take 'cuda'"):
+        training_device("cuda:0")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(ConfigError, match="needs GPU 2 and the machine has 2; start one process a GPU"):
+        training_device("cuda")
 
 
 def test_one_process_alone_has_the_whole_batch():
