@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from hammingway.config import Config
 from hammingway.deep.networks.base import Network
+from hammingway.errors import ShapeError
 
 __all__ = ["AutoHashNetwork", "AutoHashNetworkOptions", "tanh_layers"]
 
@@ -40,6 +41,10 @@ class AutoHashNetworkOptions(Config, frozen=True):
 class AutoHashNetwork(Network):
     """Unit vectors through hidden layers with batch normalisation and tanh, then a linear map to the scores.
 
+    Raises
+    ------
+    ShapeError : rows of one feature, which as unit vectors are all the same but for their sign.
+
     References
     ----------
     AutoHash, its published encoder: 512-256-128-64-32 and 22 bits. Deviates: a zero vector gives the scores of zero
@@ -59,6 +64,11 @@ class AutoHashNetwork(Network):
     def __init__(self, options: AutoHashNetworkOptions, input_shape: tuple[int, ...], n_bits: int) -> None:
         super().__init__(options, input_shape, n_bits)
         widths = (torch.Size(input_shape).numel(), *options.hidden)
+        if options.normalize and widths[0] == 1:
+            raise ShapeError(
+                "the network 'autohash' looks at the direction of a row, and rows of 1 feature(s) have none to tell them "
+                "apart; give at least 2 features, or set network.normalize to false."
+            )
         self.layers = tanh_layers(widths)
         self.head = nn.Linear(widths[-1], n_bits)
 

@@ -4,6 +4,7 @@ import torch
 from numpy.testing import assert_allclose
 
 from hammingway.deep.networks.autohash import AutoHashNetwork, AutoHashNetworkOptions
+from hammingway.errors import ShapeError
 
 
 def rows_of(n, shape, seed=0):
@@ -25,6 +26,12 @@ def test_scores_equal_the_layers_by_hand(n_bits):
         values = np.tanh(values * state[f"{norm}.weight"] + state[f"{norm}.bias"])
     expected = values @ state["head.weight"].T + state["head.bias"]
     assert_allclose(network(x).detach(), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_one_feature_has_no_direction_but_a_value():
+    with pytest.raises(ShapeError, match=r"1 feature\(s\)"):
+        AutoHashNetwork(AutoHashNetworkOptions(), (1,), 5)
+    assert AutoHashNetwork(AutoHashNetworkOptions(normalize=False), (1,), 5)(rows_of(4, (1,))).shape == (4, 5)
 
 
 def test_only_the_direction_counts_and_zero_is_finite():
