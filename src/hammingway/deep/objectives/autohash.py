@@ -103,6 +103,19 @@ def balanced_thresholds(scores: Tensor) -> Tensor:
     return scores.median(dim=0).values
 
 
+def _decoder(shape: TaskShape, hidden: Widths) -> nn.Sequential:
+    """Return AutoHash's decoder, which mirrors the encoder and ends in tanh."""
+    layers = tanh_layers((shape.n_bits, *hidden))
+    width = (shape.n_bits, *hidden)[-1]
+    layers.extend([nn.Linear(width, torch.Size(shape.input_shape).numel()), nn.Tanh()])
+    return layers
+
+
+def _hardened(soft: Tensor) -> Tensor:
+    """Return the signs of soft codes, with their gradient."""
+    return soft + (straight_through_sign(soft) - soft).detach()
+
+
 class _Thresholded(Objective):
     """Soft and hard codes about thresholds that are learnt."""
 
@@ -163,15 +176,13 @@ class AutoHashObjective(_Thresholded):
 
     def __init__(self, options: AutoHashOptions, shape: TaskShape) -> None:
         super().__init__(options, shape)
-        self.decoder = tanh_layers((shape.n_bits, *options.hidden))
-        n_features = torch.Size(shape.input_shape).numel()
-        self.decoder.extend([nn.Linear((shape.n_bits, *options.hidden)[-1], n_features), nn.Tanh()])
+        self.decoder = _decoder(shape, options.hidden)
 
     def forward(self, scores: Tensor, batch: Batch) -> Tensor:
         """Return the loss of scores (n, n_bits); its terms are the four of the formula."""
         options = self.options
         soft = self.soften(scores, batch)
-        hard = soft + (straight_through_sign(soft) - soft).detach()
+        hard = _hardened(soft)
         terms = {
             "reconstruction": cosine_reconstruction_loss(self.decoder(hard), batch.x.flatten(1)),
             "quantisation": options.quantisation * (soft - hard.detach()).pow(2).mean(),
@@ -189,7 +200,9 @@ class AutoHashNeighborsOptions(Config, frozen=True):
     ----------
     n_neighbors : exact nearest rows, by cosine, that count as neighbours, >= 1; of fewer rows all others do.
     negative_rank : which of the nearest rows of the batch that are no neighbours is the negative, 1 for the first.
-    spreading, probing : weights of the terms, >= 0.
+    spreading, probing, reconstruction : weights of the terms, >= 0; the last is the first term of
+        :class:`AutoHashObjective`.
+    hidden : width of each hidden layer of the decoder, code to input, where there is reconstruction.
     probe_radius : Hamming distance within which neighbours are to be found.
     probe_negatives : weight, within the probing term, of the rows that are to lie beyond the radius, >= 0.
     sharpness : β of tanh(β (score - threshold)) at the first step and at the last, > 0.
@@ -200,6 +213,8 @@ class AutoHashNeighborsOptions(Config, frozen=True):
     negative_rank: Annotated[int, Meta(ge=1)] = 1
     spreading: NotNegative = 0.1
     probing: NotNegative = 0.1
+    reconstruction: NotNegative = 0.0
+    hidden: Widths = (32, 64, 128, 256, 512)
     probe_radius: Annotated[int, Meta(ge=0)] = 4
     probe_negatives: NotNegative = 1.0
     sharpness: tuple[Positive, Positive] = (1.0, 5.0)
@@ -212,9 +227,10 @@ class AutoHashNeighborsObjective(_Thresholded):
     With f = (score - m) / ‖score - m‖ and soft bits h = tanh(β (score - m)), the loss is
 
     ``mean max(‖f - f⁺‖ - ‖f - f⁻‖, 0) - λ_s mean_i log min_j ‖f_i - f_j‖``
-    ``+ λ_p mean(max(Ĥ⁺ - r, 0) + η max(r + 1 - Ĥ⁻, 0))``,
+    ``+ λ_p mean(max(Ĥ⁺ - r, 0) + η max(r + 1 - Ĥ⁻, 0)) + γ mean(1 - cos(x, decode(s)))``,
 
-    x⁺ one of the exact nearest rows in the input space, x⁻ the nearest row of the batch by f that is none of them.
+    s the hard bits and γ zero unless asked for; x⁺ one of the exact nearest rows in the input space, x⁻ the nearest row
+    of the batch by f that is none of them.
 
     References
     ----------
@@ -228,13 +244,17 @@ class AutoHashNeighborsObjective(_Thresholded):
     options: AutoHashNeighborsOptions
     sampling: ClassVar[Sampling] = "neighbors"
 
+    def __init__(self, options: AutoHashNeighborsOptions, shape: TaskShape) -> None:
+        super().__init__(options, shape)
+        self.decoder = _decoder(shape, options.hidden) if options.reconstruction else None
+
     def prepare(self, training_x: Rows, labels: Tensor | None, generator: torch.Generator) -> None:
         """Find the exact nearest rows of every row."""
         n_neighbors = min(self.options.n_neighbors, len(training_x) - 1)
         self.neighbor_table = nearest_rows(training_x[:].flatten(1), n_neighbors)
 
     def forward(self, scores: Tensor, batch: Batch) -> Tensor:
-        """Return the loss of scores (n, n_bits); its terms are 'ranking', 'spreading' and 'probing'."""
+        """Return the loss of scores (n, n_bits); its terms: 'ranking', 'spreading', 'probing', 'reconstruction'."""
         if batch.neighbors is None or self.neighbor_table is None:
             raise InvalidInputError("The objective 'autohash-neighbors' needs batches of rows and their neighbours.")
         options = self.options
@@ -256,6 +276,9 @@ class AutoHashNeighborsObjective(_Thresholded):
                 negative_weight=options.probe_negatives,
             ),
         }
+        if self.decoder is not None:
+            decoded = self.decoder(_hardened(soft))
+            terms["reconstruction"] = options.reconstruction * cosine_reconstruction_loss(decoded, batch.x.flatten(1))
         self.terms = {name: term.detach() for name, term in terms.items()}
         return torch.stack(list(terms.values())).sum()
 

@@ -14,6 +14,7 @@ from hammingway.config import Config
 from hammingway.deep.batches import Batch
 from hammingway.deep.objectives.base import Objective, TaskShape, needed_labels
 from hammingway.deep.objectives.classification import classification_loss, needed_classes
+from hammingway.deep.objectives.straight_through import straight_through_sign
 
 __all__ = ["JMLHObjective", "JMLHOptions", "bernoulli_divergence", "binary_neurons"]
 
@@ -52,12 +53,13 @@ class JMLHOptions(Config, frozen=True):
     Parameters
     ----------
     divergence : weight of the KL divergence of each bit from a fair coin, >= 0.
-    neurons : 'stochastic' bits are drawn by their chances while training, 'deterministic' ones are the likelier.
+    neurons : 'stochastic' bits are drawn by their chances while training, 'deterministic' ones are the likelier; both
+        are 0 or 1 to the classifier, with the gradient of the chance. 'sign' gives it -1 or 1, with that of the score.
     bias : give the classifier a bias.
     """
 
     divergence: Annotated[float, Meta(ge=0)] = 0.1
-    neurons: Literal["stochastic", "deterministic"] = "stochastic"
+    neurons: Literal["stochastic", "deterministic", "sign"] = "stochastic"
     bias: bool = True
 
 
@@ -86,9 +88,13 @@ class JMLHObjective(Objective):
     def forward(self, scores: Tensor, batch: Batch) -> Tensor:
         """Return the loss of scores (n, n_bits); its terms are 'classification' and 'divergence'."""
         labels = needed_labels(self, batch)
-        stochastic = self.training and self.options.neurons == "stochastic"
-        bits = binary_neurons(scores, torch.rand_like(scores) if stochastic else 0.5)
-        classification = classification_loss(self.classifier(bits), labels)
+        classification = classification_loss(self.classifier(self._bits(scores)), labels)
         divergence = self.options.divergence * bernoulli_divergence(scores)
         self.terms = {"classification": classification.detach(), "divergence": divergence.detach()}
         return classification + divergence
+
+    def _bits(self, scores: Tensor) -> Tensor:
+        if self.options.neurons == "sign":
+            return straight_through_sign(scores)
+        stochastic = self.training and self.options.neurons == "stochastic"
+        return binary_neurons(scores, torch.rand_like(scores) if stochastic else 0.5)

@@ -155,6 +155,25 @@ def test_neighbor_loss_ranks_true_neighbours_before_the_nearest_other_row():
     assert_allclose(objective(scores, batch).item(), expected.item(), rtol=1e-5)
 
 
+def test_neighbor_loss_rebuilds_the_input_where_asked_to():
+    shape, x = TaskShape(7, (5,), 30, None), scores_of(30, 5)
+    plain = AutoHashNeighborsObjective(AutoHashNeighborsOptions(n_neighbors=3), shape)
+    options = AutoHashNeighborsOptions(n_neighbors=3, reconstruction=0.5, hidden=(4,))
+    objective = AutoHashNeighborsObjective(options, shape)
+    plain.margin.data.uniform_(-0.2, 0.2, generator=torch.Generator().manual_seed(0))
+    objective.margin.data.copy_(plain.margin)
+    batch, scores = neighbor_batch(plain, x, 12), scores_of(24, 7, seed=2).requires_grad_()
+    neighbor_batch(objective, x, 12)
+    hard = torch.where(scores > objective.margin, 1.0, -1.0)
+    expected = plain(scores, batch) + 0.5 * cosine_reconstruction_loss(objective.decoder(hard), batch.x)
+    loss = objective(scores, batch)
+    assert_allclose(loss.item(), expected.item(), rtol=1e-5)
+    assert objective.terms["reconstruction"] > 0
+    loss.backward()
+    assert all(parameter.grad.abs().max() > 0 for parameter in objective.parameters())
+    assert plain.state_dict().keys() == {"margin"}
+
+
 def test_neighbour_table_holds_the_largest_cosines():
     objective = AutoHashNeighborsObjective(AutoHashNeighborsOptions(n_neighbors=3), TaskShape(7, (5,), 30, None))
     x = scores_of(30, 5)

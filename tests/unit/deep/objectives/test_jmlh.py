@@ -65,6 +65,18 @@ def test_loss_is_cross_entropy_of_the_bits_plus_the_weighted_divergence():
     assert_allclose(sum(objective.terms.values()), expected, rtol=1e-5)
 
 
+def test_sign_neurons_are_signs_to_the_classifier_with_the_gradient_of_the_score():
+    objective = JMLHObjective(JMLHOptions(neurons="sign", divergence=0.0), TaskShape(5, (1,), 8, 3))
+    scores, labels = scores_of(8, 5).requires_grad_(), torch.tensor([0, 1, 2, 0, 1, 2, 2, 2])
+    loss = objective(scores, batch_of(labels))
+    loss.backward()
+    signs = torch.sign(scores.detach()).requires_grad_()
+    expected = torch.nn.functional.cross_entropy(objective.classifier(signs), labels)
+    expected.backward()
+    assert_allclose(loss.item(), expected.item(), rtol=1e-6)
+    assert_allclose(scores.grad, signs.grad, rtol=1e-6)
+
+
 def test_several_labels_take_a_binary_cross_entropy_each():
     objective = JMLHObjective(JMLHOptions(neurons="deterministic", divergence=0.0), TaskShape(4, (1,), 2, 3))
     scores, labels = scores_of(2, 4), np.array([[1, 0, 1], [0, 1, 0]], dtype=np.float32)
