@@ -66,8 +66,8 @@ class AutoHashNetwork(Network):
         widths = (torch.Size(input_shape).numel(), *options.hidden)
         if options.normalize and widths[0] == 1:
             raise ShapeError(
-                "the network 'autohash' looks at the direction of a row, and rows of 1 feature(s) have none to tell them "
-                "apart; give at least 2 features, or set network.normalize to false."
+                "the network 'autohash' looks at directions, and rows of 1 feature(s) have none to tell them apart; "
+                "give at least 2 features, or set network.normalize to false."
             )
         self.layers = tanh_layers(widths)
         self.head = nn.Linear(widths[-1], n_bits)
