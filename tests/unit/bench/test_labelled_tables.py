@@ -103,6 +103,16 @@ def test_results_on_different_data_are_refused(results, tables):
         tables(results[0] / "deep", results[0] / "other")
 
 
+def test_a_metric_that_nothing_measured_has_no_table(results, tables):
+    folder = results[0]
+    by_labels = TrainingPlan(data=DATA, base={"hasher": "lsh", "n_bits": 8}, n_true=0, repeats=1)
+    train_plan(by_labels, out=folder / "by-labels", bar=no_bar, data_dir=folder)
+    text = tables(folder / "by-labels")
+    assert "(`mAP@all`)" in text
+    assert "r10@100" not in text
+    assert "(`r10@100`)" in tables(folder / "by-labels", folder / "classics")
+
+
 def test_tables_take_their_place_in_a_page_and_only_there(results, tables, tmp_path):
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- table: begin -->\nold\n<!-- table: end -->\nafter\n")
