@@ -29,7 +29,7 @@ __all__ = ["HASHER_NAME", "RESULT_NAME", "VariantResult", "train_plan"]
 HASHER_NAME, RESULT_NAME = "hasher.safetensors", "result.json"
 _NO_MORE = -1
 
-Told = Callable[[str, Mapping[str, Any]], None]
+Told = Callable[[Mapping[str, Any]], None]
 
 
 class VariantResult(Config, frozen=True, kw_only=True):
@@ -62,6 +62,7 @@ def train_plan(
     out: str | os.PathLike[str],
     bar: Bar,
     data_dir: str | os.PathLike[str] | None = None,
+    tensorboard: bool = False,
     on_result: Callable[[VariantResult], None] | None = None,
     on_entry: Told | None = None,
 ) -> list[VariantResult]:
@@ -73,8 +74,9 @@ def train_plan(
     Parameters
     ----------
     bar : shows how far the work is.
+    tensorboard : write event files to the folders of variants that keep a log.
     on_result : told of each result, old or new, in the order of the plan.
-    on_entry : told of each entry of a log, with the variant's name.
+    on_entry : told of each entry of a log.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def train_plan(
         data = open_data(plan.data, data_dir=data_dir, progress=progress)
     with bar(preparing(plan)) as progress:
         setting = prepare(data, plan, progress=progress)
-    results = []
+    results, outputs = [], {"report": on_entry, "tensorboard": tensorboard}
     for number, run in enumerate(runs):
         folder = Path(out) / run.name
         result = _known(folder, run, setting)
@@ -102,7 +104,7 @@ def train_plan(
             if hashers[number].fits_together:
                 _next_of_first(number)
             with bar(run.name) as progress:
-                result = _train(run, setting, folder, progress=progress, on_entry=on_entry)
+                result = _train(run, setting, folder, progress=progress, **outputs)
             with atomic_writer(folder / RESULT_NAME) as file:
                 file.write(msgspec.json.format(msgspec.json.encode(result)))
         results.append(result)
@@ -158,15 +160,13 @@ def _known(folder: Path, run: VariantRun, setting: Setting) -> VariantResult | N
     return result
 
 
-def _train(
-    run: VariantRun, setting: Setting, folder: Path, *, progress: Progress, on_entry: Told | None
-) -> VariantResult:
+def _train(run: VariantRun, setting: Setting, folder: Path, *, progress: Progress, **outputs: Any) -> VariantResult:
     folder.mkdir(parents=True, exist_ok=True)
     begun_before = any(folder.iterdir())
     hasher, started, data = make_hasher(run.spec), now(), setting.data
     extra: dict[str, Any] = {}
     if "folder" in inspect.signature(hasher.fit).parameters:  # those that can be interrupted
-        extra = {"folder": folder, "report": lambda entry: on_entry(run.name, entry) if on_entry else None}
+        extra = {"folder": folder, **outputs}
     identity: dict[str, Any] = {"name": run.name, "run_id": run.spec.run_id, "data_digest": setting.facts.digest}
     try:
         times = timed_fit(partial(hasher.fit, data.training, data.training_labels, progress=progress, **extra))

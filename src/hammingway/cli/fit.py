@@ -38,6 +38,7 @@ RUN_DIR = "Folder for a deep hasher's log and checkpoint; an interrupted fit goe
 @options.param_option
 @options.set_option
 @click.option("--run-dir", type=click.Path(file_okay=False, path_type=Path), help=RUN_DIR)
+@options.tensorboard_option
 @options.key_option
 @options.force_option
 @options.json_option
@@ -51,6 +52,7 @@ def command(
     params: tuple[tuple[str, Any], ...],
     settings: tuple[tuple[str, Any], ...],
     run_dir: Path | None,
+    tensorboard: bool,
     key: str | None,
     as_json: bool,
 ) -> None:
@@ -63,12 +65,14 @@ def command(
     from hammingway.cli.reading import open_vectors
     from hammingway.cli.training_bar import fit_with_bar
 
+    if tensorboard and run_dir is None:
+        raise click.UsageError("--tensorboard writes to the folder of the run; add --run-dir, or leave it out.")
     hasher = make_hasher(name, n_bits, seed=seed, params=params, settings=settings)
     if n_processes() > 1 and not hasher.fits_together:
         raise click.UsageError(f"{name} is fitted by one process, not by {n_processes()}; leave torchrun out.")
     X = open_vectors(data, key=key)
     y = _class_labels(labels, hasher, name, n_rows=len(X))
-    fit_with_bar(hasher, X, y, label=f"fitting {name}", run_dir=run_dir)
+    fit_with_bar(hasher, X, y, label=f"fitting {name}", run_dir=run_dir, tensorboard=tensorboard)
     if process_number() > 0:
         return
     hasher.save(out)

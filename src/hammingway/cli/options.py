@@ -31,6 +31,7 @@ __all__ = [
     "rerank_options",
     "seed_option",
     "set_option",
+    "tensorboard_option",
     "threads_option",
 ]
 
@@ -270,6 +271,12 @@ def seed_option(command: F) -> F:
     """Add ``--seed``."""
     text = "Seed of everything random; the same seed gives the same codes."
     return click.option("--seed", metavar="N", type=click.IntRange(0, 2**32 - 1), default=0, help=text)(command)
+
+
+def tensorboard_option(command: F) -> F:
+    """Add ``--tensorboard``."""
+    text = "Write TensorBoard's event files beside the log of a deep hasher, too. Needs hammingway[tensorboard]."
+    return click.option("--tensorboard", is_flag=True, help=text)(command)
 
 
 def threads_option(command: F) -> F:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from threading import Lock, Timer
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hammingway.progress import Progress
 
-__all__ = ["DELAY_SECONDS", "progress_bar", "relabelled_bar"]
+__all__ = ["DELAY_SECONDS", "noted_bar", "progress_bar"]
 
 DELAY_SECONDS = 1.0
 
@@ -30,20 +30,20 @@ def progress_bar(label: str, *, hidden: bool = False) -> Iterator[Progress]:
     label : what is being done, a word or two.
     hidden : draw nothing at all.
     """
-    with relabelled_bar(label, hidden=hidden) as (progress, _):
+    with noted_bar(label, hidden=hidden) as (progress, _):
         yield progress
 
 
 @contextmanager
-def relabelled_bar(label: str, *, hidden: bool = False) -> Iterator[tuple[Progress, Callable[[str], None]]]:
-    """Give a bar as :func:`progress_bar` does, and a callable that changes its label."""
+def noted_bar(label: str, *, hidden: bool = False) -> Iterator[tuple[Progress, Callable[[str], None]]]:
+    """Give a bar as :func:`progress_bar` does, and a callable that sets the line below it."""
     bar = _DelayedBar(label)
     timer = Timer(DELAY_SECONDS, bar.show)
     timer.daemon = True
     if sys.stderr.isatty() and not hidden:
         timer.start()
     try:
-        yield bar.update, bar.relabel
+        yield bar.update, bar.set_note
     finally:
         timer.cancel()
         bar.close()
@@ -57,6 +57,7 @@ class _DelayedBar:
         self._lock = Lock()
         self._done = 0
         self._total: int | None = None
+        self._note = ""
         self._closed = False
         self._bar: rich.progress.Progress | None = None
 
@@ -66,16 +67,17 @@ class _DelayedBar:
             if self._bar is not None:
                 self._bar.update(self._bar.task_ids[0], completed=done, total=total)
 
-    def relabel(self, label: str) -> None:
+    def set_note(self, note: str) -> None:
         with self._lock:
-            self._label = label
-            if self._bar is not None:
-                self._bar.update(self._bar.task_ids[0], description=label)
+            self._note = note
+
+    def note(self) -> str:
+        return self._note
 
     def show(self) -> None:
         with self._lock:
             if not self._closed:
-                self._bar = _rich_bar()
+                self._bar = _rich_bar(self.note)
                 self._bar.add_task(self._label, completed=self._done, total=self._total)
                 self._bar.start()
 
@@ -86,11 +88,19 @@ class _DelayedBar:
                 self._bar.stop()
 
 
-def _rich_bar() -> rich.progress.Progress:
+def _rich_bar(note: Callable[[], str]) -> rich.progress.Progress:
+    """Return a bar with a line below it, which ``note`` is asked for at every refresh."""
     # rich takes a twentieth of a second to import: only who waits longer than DELAY_SECONDS pays it.
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.progress import TimeRemainingColumn as Remaining
+    from rich.text import Text
+
+    class NotedProgress(Progress):
+        def get_renderables(self) -> Iterable[RenderableType]:
+            yield from super().get_renderables()
+            if text := note():
+                yield Text(text, no_wrap=True, overflow="ellipsis")
 
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), Remaining()]
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    return NotedProgress(*columns, console=Console(stderr=True), transient=True)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hammingway.cli.options import InputFile, json_option
+from hammingway.cli.options import InputFile, json_option, tensorboard_option
 from hammingway.cli.printing import counted
-from hammingway.cli.progress_bar import relabelled_bar
-from hammingway.cli.training_bar import epoch_sentence
+from hammingway.cli.progress_bar import noted_bar
+from hammingway.cli.training_bar import EpochNotes
 from hammingway.processes import process_number
 
 if TYPE_CHECKING:
@@ -31,10 +31,13 @@ __all__ = ["command"]
 @click.option(
     "--data-dir", type=click.Path(exists=True, path_type=Path), help="Folder of the data; or HAMMINGWAY_DATA."
 )
+@tensorboard_option
 @click.option("--dry-run", is_flag=True, help="Print the variants and train none.")
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @json_option
-def command(plan: Path, out: Path, data_dir: Path | None, dry_run: bool, markdown: bool, as_json: bool) -> None:
+def command(
+    plan: Path, out: Path, data_dir: Path | None, tensorboard: bool, dry_run: bool, markdown: bool, as_json: bool
+) -> None:
     """Train and measure every variant of a PLAN.
 
     PLAN is a TOML file: data, a base configuration, and what variants, ablation tables and grids change in
@@ -57,7 +60,15 @@ def command(plan: Path, out: Path, data_dir: Path | None, dry_run: bool, markdow
         if as_json:
             click.echo(json.dumps(summary(result)))
 
-    results = train_plan(read, out=out, bar=bars.bar, data_dir=data_dir, on_result=tell, on_entry=bars.entry)
+    results = train_plan(
+        read,
+        out=out,
+        bar=bars.bar,
+        data_dir=data_dir,
+        tensorboard=tensorboard,
+        on_result=tell,
+        on_entry=bars.entry,
+    )
     if process_number() > 0:
         return
     if markdown:
@@ -79,15 +90,17 @@ def _print_variants(runs: Any, *, as_json: bool) -> None:
 
 
 class _Bars:
-    """The bar of the work under way, and the way to write the last epoch beside it."""
+    """The bar of the work under way, with the last epoch below it."""
 
     def __init__(self) -> None:
-        self._relabel: Callable[[str], None] = lambda label: None
+        self._note: Callable[[str], None] = lambda text: None
+        self._epochs = EpochNotes()
 
     @contextmanager
     def bar(self, label: str) -> Iterator[Progress]:
-        with relabelled_bar(label) as (progress, self._relabel):
+        self._epochs = EpochNotes()
+        with noted_bar(label) as (progress, self._note):
             yield progress
 
-    def entry(self, name: str, entry: Mapping[str, Any]) -> None:
-        self._relabel(f"{name}, {epoch_sentence(entry)}")
+    def entry(self, entry: Mapping[str, Any]) -> None:
+        self._note(self._epochs.note(entry))

@@ -130,6 +130,8 @@ class DeepHasher(Hasher):
         InvalidInputError : a parameter or value cannot be used, labels are missing, or there are too few rows.
         TrainingError : the loss is not finite, or all codes became the same.
         """
+        if tensorboard and folder is None:
+            raise InvalidInputError("tensorboard=True writes to the folder of the run; give one, or leave it out.")
         place = None if folder is None else Path(folder)
         if place is not None and process_number() == 0:
             place.mkdir(parents=True, exist_ok=True)

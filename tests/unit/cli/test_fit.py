@@ -151,6 +151,7 @@ def test_deep_hasher_takes_its_options_by_path(run, files, vectors, tmp_path):
         ("dsh", ("--set", "n_bits=3"), "has no 'n_bits' for --set"),
         ("itq", ("--set", "training.epochs=1"), "has no 'training' for --set"),
         ("itq", ("--run-dir", "run"), "leave --run-dir out"),
+        ("dsh", ("--tensorboard",), "--tensorboard writes to the folder of the run; add --run-dir"),
     ],
 )
 def test_setting_that_cannot_be_used_is_refused(refused, files, tmp_path, hasher, arguments, said):

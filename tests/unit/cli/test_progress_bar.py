@@ -17,8 +17,9 @@ SCRIPT = """
 import time
 from hammingway.cli import progress_bar as module
 module.DELAY_SECONDS = 0.05
-with module.progress_bar("encoding") as progress:
+with module.noted_bar("encoding") as (progress, note):
     progress(3, 10)
+    note("epoch 7: loss 0.5 " + 80 * "x")
     time.sleep({seconds})
     progress(10, 10)
     time.sleep({seconds})
@@ -26,11 +27,11 @@ print("done")
 """
 
 
-def run_on_a_terminal(seconds: float) -> str:
+def run_on_a_terminal(seconds: float, columns: int = 100) -> str:
     """Return what a terminal connected to the script's stderr receives."""
     ours, theirs = pty.openpty()
     arguments = [sys.executable, "-c", SCRIPT.format(seconds=seconds)]
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns)}
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=theirs, env=environment) as process:
         os.close(theirs)
         received = b""
@@ -55,6 +56,13 @@ def test_long_work_shows_its_label_and_amount_on_a_terminal():
     assert "10/10" in shown
 
 
+def test_the_line_below_the_bar_takes_nothing_from_it_and_is_cut_to_the_terminal():
+    shown = run_on_a_terminal(seconds=1.0, columns=60)
+    assert "epoch 7: loss 0.5 xxx" in shown
+    assert 60 * "x" not in shown
+    assert "3/10" in shown
+
+
 def test_bar_is_wiped_at_the_end():
     assert run_on_a_terminal(seconds=0.5).rstrip().endswith("\x1b[2K")
 
@@ -72,7 +80,7 @@ def test_bar_closes_when_the_work_fails(monkeypatch):
     monkeypatch.setattr(module, "DELAY_SECONDS", 0.0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     shown = []
-    monkeypatch.setattr(module, "_rich_bar", lambda: shown.append(FakeBar()) or shown[-1])
+    monkeypatch.setattr(module, "_rich_bar", lambda note: shown.append(FakeBar()) or shown[-1])
     with pytest.raises(ZeroDivisionError), progress_bar("failing"):
         wait_for(lambda: shown and shown[0].running)
         raise ZeroDivisionError

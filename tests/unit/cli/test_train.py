@@ -58,6 +58,14 @@ def test_table_ends_with_the_processor_time_of_the_fit(run, files, plan, tmp_pat
     assert (titles[-2], row[-2]) == ("fit processor s", f"{first['fit_processor_seconds']:.4f}")
 
 
+def test_tensorboard_events_stand_beside_the_log_on_demand(run, files, plan, tmp_path):
+    pytest.importorskip("tensorboard")
+    result = run("train", plan, "--out", tmp_path / "out", "--data-dir", files, "--tensorboard")
+    assert result.exit_code == 0, result.output
+    for folder in (tmp_path / "out").iterdir():
+        assert len(list(folder.glob("events.out.tfevents.*"))) == 1
+
+
 def test_dry_run_trains_nothing(run, plan, tmp_path):
     result = run("train", plan, "--out", tmp_path / "out", "--dry-run")
     assert result.stdout.splitlines()[0].startswith("objective.margin=4.0: dsh(objective={'margin': 4.0}")

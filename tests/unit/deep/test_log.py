@@ -9,7 +9,7 @@ import pytest
 
 from hammingway.deep import DSH
 from hammingway.deep.log import LOG_NAME, Log
-from hammingway.errors import MissingExtraError
+from hammingway.errors import InvalidInputError, MissingExtraError
 
 
 def entry(step):
@@ -53,6 +53,11 @@ def test_log_of_a_fit_names_loss_terms_entropy_rate_and_validation(blobs, tmp_pa
 def test_missing_tensorboard_is_told_with_the_extra(blobs, tmp_path):
     with pytest.raises(MissingExtraError, match="tensorboard"):
         DSH(8, random_state=0, training={"epochs": 1}).fit(*blobs, folder=tmp_path, tensorboard=True)
+
+
+def test_tensorboard_without_a_folder_to_write_to_is_refused(blobs):
+    with pytest.raises(InvalidInputError, match="writes to the folder of the run; give one"):
+        DSH(8, random_state=0, training={"epochs": 1}).fit(*blobs, tensorboard=True)
 
 
 def test_tensorboard_files_hold_what_the_log_holds(blobs, tmp_path):
