@@ -135,7 +135,7 @@ def run(spec: RunSpec, setting: Setting) -> Record:
     """
     started = now()
     hasher = make_hasher(spec)
-    if hasher.supervised and setting.data.training_labels is None:
+    if hasher.__sklearn_tags__().target_tags.required and setting.data.training_labels is None:
         return refused(spec, setting, started, "it learns from labels and the data has none")
     try:
         times = timed_fit(partial(hasher.fit, setting.data.training, setting.data.training_labels))

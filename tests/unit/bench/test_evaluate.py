@@ -85,6 +85,15 @@ def test_a_supervised_hasher_is_refused_without_labels(unlabelled):
     assert "labels" in record.reason
 
 
+def test_whether_labels_are_needed_is_asked_of_the_objective(unlabelled):
+    pytest.importorskip("torch")
+    own = Component(name="greedyhash", params={"training": {"epochs": 1}})
+    without = Component(name="greedyhash", params={**own.params, "objective": "greedyhash-unsupervised"})
+    supervised, unsupervised = run_plan(plan(own, without, n_bits=(8,)), unlabelled)
+    assert (supervised.status, unsupervised.status) == ("refused", "measured")
+    assert supervised.reason == "it learns from labels and the data has none"
+
+
 def test_without_labels_only_recall_is_measured(unlabelled):
     assert not any(name.startswith(("mAP", "P@")) for name in run(plan().runs()[0], unlabelled).quality)
 
