@@ -15,6 +15,8 @@ from hammingway.cli.options import json_option
 __all__ = ["command"]
 
 KINDS = ("hashers", "objectives", "networks", "indexes", "datasets", "metrics", "formats")
+WITH_OPTIONS = ("objectives", "networks")
+TRAINING = "training"
 FORMATS = {
     "npy": "NumPy array of any number type (.npy); memory-mapped.",
     "npz": "NumPy archive (.npz), one array by --key; only read.",
@@ -33,19 +35,42 @@ FORMATS = {
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(KINDS), required=False, metavar="[KIND]")
+@click.argument("kind", type=click.Choice((*KINDS, TRAINING)), required=False, metavar="[KIND]")
+@click.argument("name", required=False)
 @json_option
-def command(kind: str | None, as_json: bool) -> None:
+def command(kind: str | None, name: str | None, as_json: bool) -> None:
     """List hashers, objectives and networks of deep ones, indexes, data sets, metrics and file formats.
 
     With a KIND (hashers, objectives, networks, indexes, datasets, metrics or formats), only these. Each
     name comes with a line on what it is.
+
+    'list objectives NAME' and 'list networks NAME' list the options of one with their defaults, 'list training'
+    those of a training, as --set takes them behind 'objective.', 'network.' and 'training.'.
     """
+    if name is not None or kind == TRAINING:
+        _show_options(kind, name, as_json=as_json)
+        return
     table = {name: _summaries(name) for name in ([kind] if kind else KINDS)}
     if as_json:
         click.echo(json.dumps(table, indent=2))
     else:
         click.echo("\n\n".join("\n".join(_section(name, entries.items())) for name, entries in table.items()))
+
+
+def _show_options(kind: str | None, name: str | None, *, as_json: bool) -> None:
+    from hammingway.cli.option_lists import options_of, training_options, typed
+
+    if kind == TRAINING and name is None:
+        table, title = training_options(), TRAINING
+    elif kind in WITH_OPTIONS and name is not None:
+        table, title = options_of(kind, name), f"{kind.removesuffix('s')} {name}"
+    else:
+        raise click.UsageError(f"only {' and '.join(WITH_OPTIONS)} have options by NAME; leave {name!r} out.")
+    if as_json:
+        click.echo(json.dumps(table, indent=2))
+        return
+    entries = {typed(option, facts["default"]): facts["what"] for option, facts in table.items()}
+    click.echo("\n".join(_section(title, entries.items())) if entries else f"{title}: no options")
 
 
 def _summaries(kind: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ import pytest
 
 from hammingway import registry
 from hammingway.cli.list_names import FORMATS, KINDS, _folded
+from hammingway.config import to_mapping
 from hammingway.datasets.formats import FORMAT_NAMES
 from hammingway.datasets.formats.class_folders import NAME
 
@@ -57,3 +58,46 @@ def test_unknown_kind_is_refused_with_the_known_ones(refused):
 def test_the_hasher_that_takes_minutes_says_so(run):
     lines = run("list", "hashers").stdout.splitlines()
     assert [line.split()[0] for line in lines if "minutes to fit" in line] == ["distilled"]
+
+
+def defaults_of(kind):
+    return json.loads(json.dumps(to_mapping(kind())))
+
+
+@pytest.mark.parametrize("kind", ["objectives", "networks"])
+def test_every_option_is_listed_with_its_default_and_a_line(run, kind):
+    pytest.importorskip("torch")
+    for name in registry.names(kind):
+        options = json.loads(run("list", kind, name, "--json").stdout)
+        assert {option: facts["default"] for option, facts in options.items()} == defaults_of(
+            registry.load(kind, name).Options
+        )
+        assert all(facts["what"] for facts in options.values()), name
+        assert not any("`" in facts["what"] or "None" in facts["what"] for facts in options.values()), name
+
+
+def test_options_are_shown_as_they_are_typed(run):
+    pytest.importorskip("torch")
+    lines = run("list", "objectives", "hagcn").stdout.splitlines()
+    assert lines[0] == "objective hagcn:"
+    assert "  filter=gcn " in lines[1] and "'chebyshev' or 'lanczos'." in lines[1]
+    assert any(line.startswith("  hidden=null ") for line in lines)
+    assert run("list", "networks", "fast-mnist-cnn").stdout == "network fast-mnist-cnn: no options\n"
+    inherited = run("list", "networks", "vgg16").stdout
+    assert "factor of the learning rate of all but the head" in inherited and "0.1, as the head" in inherited
+
+
+def test_options_of_a_training_are_listed(run):
+    pytest.importorskip("torch")
+    from hammingway.deep import Training
+
+    options = json.loads(run("list", "training", "--json").stdout)
+    assert {option: facts["default"] for option, facts in options.items()} == defaults_of(Training)
+    assert all(facts["what"] for facts in options.values())
+
+
+def test_names_without_options_are_refused(refused):
+    pytest.importorskip("torch")
+    assert "Did you mean 'hagcn'?" in refused("list", "objectives", "hagnc")
+    for kind in ("metrics", "training"):
+        assert "only objectives and networks have options by NAME" in refused("list", kind, "x")

@@ -1,0 +1,88 @@
+"""The options that ``--set`` and plans take, with their defaults, from the configuration that defines them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from typing import Any
+
+import msgspec
+
+from hammingway import registry
+from hammingway.config import Config, to_mapping
+
+__all__ = ["described", "options_of", "training_options", "typed"]
+
+_ENTRY = re.compile(r"(\w+(?:, \w+)*) : (.*)")
+_ROLE = re.compile(r":\w+(?::\w+)*:`~?([^`]*)`")
+
+
+def options_of(kind: str, name: str) -> dict[str, dict[str, Any]]:
+    """Return option -> its ``default`` and ``what`` it is, of the objective or network registered as ``name``.
+
+    Raises
+    ------
+    UnknownNameError : no such name.
+    MissingExtraError : PyTorch is not installed.
+    """
+    return described(registry.load(kind, name).Options)
+
+
+def training_options() -> dict[str, dict[str, Any]]:
+    """Return the same of how networks are trained.
+
+    Raises
+    ------
+    MissingExtraError : PyTorch is not installed.
+    """
+    from hammingway.deep.config import Training
+
+    return described(Training)
+
+
+def described(kind: type[Config]) -> dict[str, dict[str, Any]]:
+    """Return option -> its default, as JSON holds it, and the text of the class's docstring, those of bases first."""
+    texts: dict[str, str] = {}
+    for one in reversed(kind.__mro__):
+        for name, text in _parameters(one.__dict__.get("__doc__") or "").items():
+            texts[name] = f"{texts.get(name, '')} {text}".strip()
+    defaults = to_mapping(kind())
+    return {
+        field.name: {"default": defaults[field.name], "what": texts.get(field.name, "")}
+        for field in msgspec.structs.fields(kind)
+    }
+
+
+def typed(name: str, default: Any) -> str:
+    """Return an option as it is typed behind ``--set``.
+
+    Examples
+    --------
+    >>> typed("hidden", [64, 32]), typed("filter", "gcn"), typed("margin", None)
+    ('hidden=[64,32]', 'filter=gcn', 'margin=null')
+    """
+    value = default if isinstance(default, str) else json.dumps(default, separators=(",", ":"))
+    return f"{name}={value}"
+
+
+def _parameters(docstring: str) -> dict[str, str]:
+    """Return name -> text of the section Parameters, on one line."""
+    _, _, section = inspect.cleandoc(docstring).partition("Parameters\n----------\n")
+    texts: dict[str, str] = {}
+    names: list[str] = []
+    for line in section.splitlines():
+        entry = _ENTRY.fullmatch(line)
+        if entry is not None:
+            names = entry[1].split(", ")
+            texts |= dict.fromkeys(names, entry[2])
+        elif line.startswith(" "):
+            texts |= {name: f"{texts[name]} {line.strip()}" for name in names}
+        else:
+            break
+    return {name: _plain(text) for name, text in texts.items()}
+
+
+def _plain(text: str) -> str:
+    """Return a docstring's text as a terminal shows it; what is None in Python is typed as null."""
+    return re.sub(r"\bNone\b", "null", _ROLE.sub(r"\1", text).replace("``", ""))
