@@ -8,13 +8,16 @@ candidates c that are found,
 
 has the float scores q(a) = Q x_a + o, the codes b(c) = sign(W x_c + w), targets t and r(c), a correction for how
 often c is drawn. The second part, of weight v, has codes on both sides and other targets u, and runs over some of the
-candidates. Behind the sign the gradient is that of tanh ("straight through").
+candidates. Behind the sign the gradient is that of tanh ("straight through"). Where the first bits are to be a code by
+themselves, L is the mean over all widths of what this gives for as many first bits, each width with its own s and p.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -33,33 +36,38 @@ _NEVER = np.float32(-1e30)  # the logit of what must not be chosen
 
 
 class Maps:
-    """Encoder, query map and logarithms of the two scales, as views of one float32 vector ``flat``.
+    """Encoder, query map and logarithms of the scales, as views of one float32 vector ``flat``.
 
     Parameters
     ----------
     weights : float32 (n_features, n_bits), where encoder and query map both start; without offsets.
-    log_scale : float, where the logarithms s and p of both scales start.
+    log_scale : float, where the logarithms of all scales start.
+    widths : how many first bits are to be a code by themselves, rising; the last is n_bits, and alone by default.
 
     Attributes
     ----------
     weights, query_weights : float32 (n_features, n_bits).
     offsets, query_offsets : float32 (n_bits,).
-    log_scales : float32 (2,), s and p.
+    log_scales : float32 (2, n_widths), s and p of each width.
     """
 
-    def __init__(self, weights: Floats, log_scale: float = 0.0) -> None:
-        n_features, n_bits = weights.shape
-        self.flat = np.zeros(2 * (n_features + 1) * n_bits + 2, dtype=np.float32)
-        halves = self.flat[:-2].reshape(2, n_features + 1, n_bits)
-        self.weights, self.query_weights = halves[:, :-1]
-        self.offsets, self.query_offsets = halves[:, -1]
-        self.log_scales = self.flat[-2:]
-        halves[:, :-1] = weights
+    def __init__(self, weights: Floats, log_scale: float = 0.0, *, widths: Sequence[int] | None = None) -> None:
+        self.widths = weights.shape[1:] if widths is None else tuple(widths)
+        self.flat = np.zeros(2 * (len(weights) + 1) * weights.shape[1] + 2 * len(self.widths), dtype=np.float32)
+        (encoder, query_map), self.log_scales = self.parts(self.flat)
+        self.weights, self.offsets = encoder[:-1], encoder[-1]
+        self.query_weights, self.query_offsets = query_map[:-1], query_map[-1]
+        self.weights[:] = self.query_weights[:] = weights
         self.log_scales[:] = log_scale
+
+    def parts(self, flat: Floats) -> tuple[Floats, Floats]:
+        """Return views of a vector laid out as ``flat``: both maps, (2, n_features + 1, n_bits), and the scales."""
+        n_scales = 2 * len(self.widths)
+        return flat[:-n_scales].reshape(2, -1, self.widths[-1]), flat[-n_scales:].reshape(2, -1)
 
     @property
     def scales(self) -> Floats:
-        """e^s, by which scores of queries become logits, and e^p, by which sums of codes do."""
+        """e^s, by which scores of queries become logits, and e^p, by which sums of codes do, (2, n_widths)."""
         scales: Floats = np.exp(self.log_scales)
         return scales
 
@@ -114,20 +122,17 @@ class Draw(NamedTuple):
 def loss_and_gradient(maps: Maps, draw: Draw, crew: Crew) -> tuple[float, Floats]:
     """Return the loss and its gradient, laid out as ``maps.flat``; the crew shares the work."""
     codes, slopes = _codes_and_slopes(maps, draw.candidates, crew)
-    scale, broad_scale = maps.scales
-    scores = maps.ask(draw.anchors)
-    loss, by_scores, by_codes, by_scale = _one_part(
-        scores, codes, scale, draw.targets, draw.own, crew, corrections=draw.corrections
-    )
+    near = _Part(maps.scales[0], maps.widths, draw.targets, draw.own, draw.corrections)
     gradient = np.zeros_like(maps.flat)
-    encoder, query_map = gradient[:-2].reshape(2, -1, codes.shape[1])
-    gradient[-2] = by_scale
+    (encoder, query_map), by_scales = maps.parts(gradient)
+    loss, by_scores, by_codes, by_scales[0] = near.loss_and_gradients(maps.ask(draw.anchors), codes, crew)
     if draw.broad is not None:
         places, targets, own, weight = draw.broad
         own_codes, own_slopes = _codes_and_slopes(maps, draw.anchors, crew)
-        more, by_own, by_others, by_scale = _one_part(own_codes, codes[places], broad_scale, targets, own, crew)
+        broad = _Part(maps.scales[1], maps.widths, targets, own)
+        more, by_own, by_others, by_scale = broad.loss_and_gradients(own_codes, codes[places], crew)
         loss += float(weight) * more
-        gradient[-1] = weight * by_scale
+        by_scales[1] = weight * by_scale
         by_codes[places] += weight * by_others
         _add(encoder, draw.anchors, weight * by_own * own_slopes, crew)
     _add(encoder, draw.candidates, by_codes * slopes, crew)
@@ -146,56 +151,71 @@ def _codes_and_slopes(maps: Maps, x: Floats, crew: Crew) -> tuple[Floats, Floats
     return _signs(hidden), 1 - hidden * hidden
 
 
-def _one_part(
-    scores: Floats,
-    codes: Floats,
-    scale: np.float32,
-    targets: Floats,
-    own: NDArray[np.int64],
-    crew: Crew,
-    *,
-    corrections: Floats | None = None,
-) -> tuple[float, Floats, Floats, np.float32]:
-    """Return one part of the loss, and its gradients by ``scores``, by ``codes`` and by the logarithm of the scale."""
-    logits = product(scores * scale, codes.T, crew)
-    if corrections is not None:
-        logits += corrections
-    logits[own[0], own[1]] = _NEVER
-    loss, error, shares = _cross_entropy(logits, targets, crew)
-    shares *= scale  # on the small side of the products, where it costs little
-    by_scores = product(error, codes, crew) * shares
-    return loss, by_scores, product(error.T, scores * shares, crew), np.vdot(by_scores, scores)
-
-
 def _add(half: Floats, x: Floats, outer: Floats, crew: Crew) -> None:
     """Add to the gradient of a map what ``outer``, the gradient by the map's values for x, says of it."""
     half[:-1] += product(x.T, outer, crew)
     half[-1] += outer.sum(axis=0)
 
 
-def _cross_entropy(logits: Floats, targets: Floats, crew: Crew) -> tuple[float, Floats, Floats]:
-    """Return the mean over anchors with a target, each one's gradient by the logits, and its share in the mean.
+class _Part(NamedTuple):
+    """One part of the loss: the mean over widths of the cross-entropy that so many first bits have.
 
-    The gradient (n_anchors, n_candidates) takes the place of the logits; the shares are (n_anchors, 1).
+    Parameters
+    ----------
+    scales : float32 (n_widths,), by which agreements become logits.
+    widths, targets, own, corrections : as of Maps and of Draw.
     """
-    counts = np.empty(len(logits), dtype=np.bool_)
-    losses = np.empty(len(logits), dtype=np.float32)
 
-    def part(anchors: slice) -> None:
-        inside, wanted = logits[anchors], targets[anchors]
-        counts[anchors] = wanted.max(axis=1, initial=0) > 0
-        inside -= inside.max(axis=1, keepdims=True)
-        at_targets = np.einsum("ac,ac->a", inside, wanted)
-        np.exp(inside, out=inside)
-        totals = inside.sum(axis=1, keepdims=True)
-        losses[anchors] = np.log(totals[:, 0]) - at_targets
-        inside /= totals
-        inside -= wanted
+    scales: Floats
+    widths: Sequence[int]
+    targets: Floats
+    own: NDArray[np.int64]
+    corrections: Floats | float = 0.0
 
-    in_parts(part, len(logits), crew)
-    n_counted = max(int(counts.sum()), 1)
-    shares = counts[:, None].astype(np.float32) / np.float32(n_counted)
-    return float(losses[counts].sum()) / n_counted, logits, shares
+    def loss_and_gradients(self, scores: Floats, codes: Floats, crew: Crew) -> tuple[float, Floats, Floats, Floats]:
+        """Return the loss, and its gradients by ``scores``, by ``codes`` and by the logarithms of the scales."""
+        blocks = [slice(*ends) for ends in pairwise((0, *self.widths))]
+        agreements = accumulate((product(scores[:, block], codes[:, block].T, crew) for block in blocks), np.add)
+        losses, errors, by_scales = zip(
+            *(
+                self._cross_entropy(agreement, scale, crew)
+                for agreement, scale in zip(agreements, self.scales, strict=True)
+            ),
+            strict=True,
+        )
+        by_scores, by_codes = np.empty_like(scores), np.empty_like(codes)
+        # A bit is in the width that its block ends and in all greater ones.
+        for block, error in zip(reversed(blocks), accumulate(reversed(errors), np.add), strict=True):
+            by_scores[:, block] = product(error, codes[:, block], crew)
+            by_codes[:, block] = product(error.T, scores[:, block], crew)
+        return sum(losses), by_scores, by_codes, np.array(by_scales)
+
+    def _cross_entropy(self, agreement: Floats, scale: np.float32, crew: Crew) -> tuple[float, Floats, np.float32]:
+        """Return a width's share of the loss, and its gradients by ``agreement`` and by the logarithm of the scale."""
+        counts = self.targets.max(axis=1, initial=0) > 0
+        shares = counts / np.float32(max(int(counts.sum()), 1) * len(self.widths))
+        losses, by_scale = np.empty((2, len(agreement)), dtype=np.float32)
+        error = np.empty_like(agreement)
+
+        def some(anchors: slice) -> None:
+            targets = self.targets[anchors]
+            logits = np.multiply(agreement[anchors], scale, out=error[anchors])
+            logits += self.corrections
+            owners = self.own[0] - anchors.start
+            inside = (owners >= 0) & (owners < len(logits))
+            logits[owners[inside], self.own[1, inside]] = _NEVER
+            logits -= logits.max(axis=1, keepdims=True)
+            at_targets = np.einsum("ac,ac->a", logits, targets)
+            np.exp(logits, out=logits)
+            totals = logits.sum(axis=1, keepdims=True)
+            losses[anchors] = np.log(totals[:, 0]) - at_targets
+            logits /= totals
+            logits -= targets
+            logits *= (shares[anchors] * scale)[:, None]
+            by_scale[anchors] = np.einsum("ac,ac->a", logits, agreement[anchors])
+
+        in_parts(some, len(agreement), crew)
+        return float(losses[counts] @ shares[counts]), error, by_scale.sum()
 
 
 @dataclass

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import ClassVar, Literal, get_args
 
 import numpy as np
@@ -57,6 +58,10 @@ class Distilled(Hasher):
         which the Hamming distances between codes are to tell which rows share many of their 200 nearest. With 1 to 3
         classes are kept together about as well as by :class:`ITQ` or better, and some of what is gained over it in
         finding the nearest rows is lost, all of it where training rows are few. Of no effect with ``use_labels``.
+    prefix_bits : how many first bits are to be a good code by themselves too, as in ``[64, 128]``: rising, below
+        ``n_bits``; None for the whole alone. One such code is stored, and its first 64 bits are scanned by
+        ``search_asymmetric(scores[:, :64], k, prefix_bits=64)``. They find far more than the first bits of a code
+        trained as a whole, and the whole somewhat less than that code; a fit takes hardly longer.
 
     Attributes
     ----------
@@ -101,7 +106,7 @@ class Distilled(Hasher):
     query_weights_: NDArray[np.float32]
     query_offsets_: NDArray[np.float32]
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the options of an estimator are arguments of its constructor
         self,
         n_bits: int = 64,
         *,
@@ -111,17 +116,20 @@ class Distilled(Hasher):
         use_labels: bool = False,
         n_steps: int | None = None,
         breadth: float = 0.0,
+        prefix_bits: Sequence[int] | None = None,
     ) -> None:
         super().__init__(n_bits, random_state=random_state, max_training_rows=max_training_rows)
         self.metric = metric
         self.use_labels = use_labels
         self.n_steps = n_steps
         self.breadth = breadth
+        self.prefix_bits = prefix_bits
 
     def project_queries(self, X: ArrayLike) -> NDArray[np.float32]:
         """Return the scores of queries, float32 (n, n_bits), for asymmetric search in codes of :meth:`encode`.
 
-        They are logits: a code whose sum with them is greater by 1 is e times as likely a neighbour.
+        They are logits: a code whose sum with them is greater by 1 is e times as likely a neighbour. With
+        ``prefix_bits`` they are so over the whole code; over its first bits the ranking is right and the unit another.
         """
         return self._scores(X, self._project_queries)
 
@@ -135,6 +143,7 @@ class Distilled(Hasher):
             check_whole_number("n_steps", self.n_steps)
         if not is_from_zero(self.breadth):
             raise InvalidInputError(f"breadth must be a number from 0; got {self.breadth!r}.")
+        check_prefixes(self.prefix_bits, int(self.n_bits))
 
     def _needed_rows(self) -> int:
         return 3
@@ -156,13 +165,15 @@ class Distilled(Hasher):
         else:
             directions = canonical_directions(source, labels, self.n_bits_, _REGULARIZATION)
         x, unit = _standardised(source, directions.mean)
-        start = rotated(x, directions, self.n_bits_, rng)
+        widths = (*map(int, self.prefix_bits or ()), self.n_bits_)
+        start = rotated(x, directions, widths, rng)
         rows.work.advance(_ROTATION_TURNS * len(rows))
         teacher = self._teacher(x, directions.mean / unit, labels, rng, rows.work)
-        maps = distil(start, teacher, n_steps, rng, rows.work.advance)
+        maps = distil(start, teacher, n_steps, rng, rows.work.advance, widths=widths)
+        scale = maps.scales[0, -1]
         self.mean_ = directions.mean
-        self.weights_, self.query_weights_ = maps.weights / unit, maps.query_weights * (maps.scales[0] / unit)
-        self.offsets_, self.query_offsets_ = maps.offsets.copy(), maps.query_offsets * maps.scales[0]
+        self.weights_, self.query_weights_ = maps.weights / unit, maps.query_weights * (scale / unit)
+        self.offsets_, self.query_offsets_ = maps.offsets.copy(), maps.query_offsets * scale
 
     def _teacher(
         self,
@@ -221,14 +232,29 @@ def is_from_zero(value: object) -> bool:
     return bool(0 <= value < math.inf)
 
 
+def check_prefixes(prefix_bits: object, n_bits: int) -> None:
+    """Raise unless ``prefix_bits`` is None, or a sequence of whole numbers that rise from 1 to below ``n_bits``."""
+    if prefix_bits is None:
+        return
+    if isinstance(prefix_bits, list | tuple) and prefix_bits:
+        for width in prefix_bits:
+            check_whole_number("each of prefix_bits", width)
+        if all(first < last for first, last in pairwise((*prefix_bits, n_bits))):
+            return
+    raise InvalidInputError(
+        f"prefix_bits must be numbers that rise and lie below n_bits = {n_bits}, as in [64, 128], or None; "
+        f"got {prefix_bits!r}."
+    )
+
+
 def default_steps(n_rows: int, n_bits: int) -> int:
     """Return how many gradient steps a fit takes where it is not told: fewer for few rows and for long codes."""
     return max(300, min(n_rows // 15, 4000, 800_000 // n_bits))
 
 
-def highest_rate(n_bits: int) -> float:
-    """Return the highest learning rate; more bits add up to larger changes of a sum."""
-    return min(0.05, 0.05 * 64 / n_bits)
+def highest_rate(widths: Sequence[int]) -> float:
+    """Return the highest learning rate: more bits add up to larger changes of a sum; prefixes start further off."""
+    return min(0.05, (0.05 if len(widths) == 1 else 0.1) * 64 / widths[-1])
 
 
 def target_temperature(n_bits: int) -> float:
@@ -242,15 +268,23 @@ def equal_part(n_bits: int) -> float:
 
 
 def rotated(
-    x: NDArray[np.float32], directions: Directions, n_bits: int, rng: np.random.RandomState
+    x: NDArray[np.float32], directions: Directions, widths: Sequence[int], rng: np.random.RandomState
 ) -> NDArray[np.float32]:
-    """Return the weights of ITQ for centred rows, float32 (n_features, n_bits); more bits than directions may be."""
-    centred = Directions(np.zeros(x.shape[1]), directions.vectors)
+    """Return the weights of ITQ for centred rows, float32 (n_features, n_bits); more bits than directions may be.
+
+    The directions are shared out to the blocks of bits between the widths, and each block is rotated in itself, so that
+    the first bits of every width see the leading directions alone. Where directions run out, a block has the last ones.
+    """
     some = TrainingRows(x[:: max(1, len(x) // _ROTATION_ROWS)], None, Work(None))
-    first = random_rotation(rng, directions.vectors.shape[1], n_bits)
-    rotation = learn_rotation(embed(some, centred), first, n_iterations=_ROTATION_TURNS)
-    with single_threaded_blas():
-        return (directions.vectors @ rotation).astype(np.float32)
+    count, blocks = directions.vectors.shape[1], []
+    for first, last in pairwise((0, *widths)):
+        own = directions.vectors[:, max(0, min(first, count - (last - first))) : last]
+        start = random_rotation(rng, own.shape[1], last - first)
+        embedded = embed(some, Directions(np.zeros(x.shape[1]), own))
+        rotation = learn_rotation(embedded, start, n_iterations=_ROTATION_TURNS)
+        with single_threaded_blas():
+            blocks.append((own @ rotation).astype(np.float32))
+    return np.hstack(blocks)
 
 
 def distil(
@@ -259,6 +293,8 @@ def distil(
     n_steps: int,
     rng: np.random.RandomState,
     advance: Callable[[int], None],
+    *,
+    widths: Sequence[int],
 ) -> Maps:
     """Return the maps, of those looked at from start to end, that are best on the held-out rows.
 
@@ -267,10 +303,11 @@ def distil(
     start : float32 (n_features, n_bits), where both maps start.
     teacher : draws the steps and judges; without held-out rows the last maps are taken.
     advance : told ``N_ANCHORS`` after each step.
+    widths : how many first bits are to be a code by themselves, rising; the last is n_bits.
     """
     with crew() as threads:
-        maps, unit = _first_maps(start, teacher)
-        adam, rate = Adam(maps.flat), highest_rate(start.shape[1])
+        maps, unit = _first_maps(start, teacher, widths)
+        adam, rate = Adam(maps.flat), highest_rate(widths)
         best, kept = teacher.quality(maps), maps.flat.copy()
         checked = {n_steps * check // _CHECKS for check in range(1, _CHECKS + 1)}
         for step, draw in enumerate(threads.ahead(lambda: teacher.draw(rng), n_steps)):
@@ -285,14 +322,17 @@ def distil(
     return maps
 
 
-def _first_maps(start: NDArray[np.float32], teacher: Teacher) -> tuple[Maps, np.float32]:
+def _first_maps(start: NDArray[np.float32], teacher: Teacher, widths: Sequence[int]) -> tuple[Maps, np.float32]:
     """Return maps whose scores have a deviation of 1 and weights of size 1, and scale the teacher's rows to fit."""
     weights = start / (teacher.x[teacher.taught] @ start).std()
     unit = np.sqrt(np.square(weights).mean())
     teacher.x *= unit
-    maps = Maps(weights / unit)
+    maps = Maps(weights / unit, widths=widths)
     some = teacher.x[teacher.taught[:1000]]
-    maps.log_scales[:] = math.log(_FIRST_SPREAD / (maps.ask(some) @ maps.encode(some).T).std())
+    scores, codes = maps.ask(some), maps.encode(some)
+    for place, width in enumerate(widths):
+        spread = (scores[:, :width] @ codes[:, :width].T).std()
+        maps.log_scales[:, place] = math.log(_FIRST_SPREAD / spread)
     return maps, unit
 
 

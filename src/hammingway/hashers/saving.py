@@ -22,7 +22,7 @@ __all__ = ["fingerprint", "load_hasher", "save_hasher"]
 
 _KIND = "hasher"
 # Parameters that older versions did not know: left out where they are None, so that fingerprints stay what they were.
-_LEFT_OUT = {"norm_correction"}
+_LEFT_OUT = {"norm_correction", "prefix_bits"}
 
 
 def save_hasher(hasher: Hasher, path: str | os.PathLike[str]) -> None:

@@ -50,13 +50,16 @@ class Teacher(ABC):
     def draw(self, rng: np.random.RandomState) -> Draw:
         """Return anchors, candidates and targets of one step."""
 
-    @abstractmethod
     def quality(self, maps: Maps) -> float:
-        """Return how good the maps are on the held-out rows, 0 to 1; 0 if there are none."""
+        """Return how good the maps are on the held-out rows, 0 to 1, the mean over widths; 0 if there are none."""
+        if not len(self.held_out):
+            return 0.0
+        scores, codes = maps.ask(self.x[self.held_out]), maps.encode(self.x[self.taught])
+        return float(np.mean([self._quality(scores[:, :width] @ codes[:, :width].T) for width in maps.widths]))
 
-    def _held_out_agreement(self, maps: Maps) -> Floats:
-        agreement: Floats = maps.ask(self.x[self.held_out]) @ maps.encode(self.x[self.taught]).T
-        return agreement
+    @abstractmethod
+    def _quality(self, agreement: Floats) -> float:
+        """Return how good these scores of the taught rows are, float32 (n_held_out, n_taught)."""
 
     def _draw(self, anchors: NDArray[np.int64], candidates: NDArray[np.int64], targets: Floats, near: int) -> Draw:
         """Return a draw whose first ``near`` candidates are neighbours, the others a random sample."""
@@ -110,7 +113,7 @@ class NeighborTeacher(Teacher):
         with single_threaded_blas():
             similarity = x[self.held_out] @ inside.T + bonus[taught]
         asked = min(_ASKED, len(taught) - 1)
-        self._true = np.argpartition(-similarity, asked, axis=1)[:, :asked] if len(self.held_out) else None
+        self._true = np.argpartition(-similarity, asked, axis=1)[:, :asked]
         self._place = np.full(len(x), -1, dtype=np.int64)  # of a row among the candidates
 
     def draw(self, rng: np.random.RandomState) -> Draw:
@@ -133,14 +136,11 @@ class NeighborTeacher(Teacher):
             return draw
         return draw._replace(broad=self._acquaintances.part(asking, candidates, len(near)))
 
-    def quality(self, maps: Maps) -> float:
+    def _quality(self, agreement: Floats) -> float:
         """Return the share of the true 10 nearest rows among the first 10 codes, averaged with that among 100.
 
         A row whose code scores no better than the first one left out does not count as found.
         """
-        if self._true is None:
-            return 0.0
-        agreement = self._held_out_agreement(maps)
         at_true = np.take_along_axis(agreement, self._true, axis=1)
         shown = [min(n, agreement.shape[1] - 1) for n in _SHOWN]
         # The value at place n, falling: what is above it is among the first n.
@@ -201,11 +201,8 @@ class LabelTeacher(Teacher):
         targets[anchors[:, None] == candidates] = 0
         return self._draw(anchors, candidates, _to_shares(targets), 0)
 
-    def quality(self, maps: Maps) -> float:
+    def _quality(self, agreement: Floats) -> float:
         """Return the share of rows with a common label among the first 100 codes."""
-        if not len(self.held_out):
-            return 0.0
-        agreement = self._held_out_agreement(maps)
         shown = min(_SHOWN[1], agreement.shape[1] - 1)
         first = np.argsort(-agreement, axis=1, kind="stable")[:, :shown]
         return float(np.take_along_axis(self._share(self.held_out, self.taught), first, axis=1).mean())

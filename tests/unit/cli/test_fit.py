@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from hammingway import ITQ, RandomHyperplanes, SupervisedITQ, load_hasher
+from hammingway import ITQ, Distilled, RandomHyperplanes, SupervisedITQ, load_hasher
 from hammingway.code_files import read_codes
 
 
@@ -25,6 +25,13 @@ def test_parameters_reach_the_hasher(run, files, tmp_path):
     run("fit", files / "vectors.npy", "--hasher", "itq", "--bits", 4, "--out", tmp_path / "m", *parameters)
     hasher = load_hasher(tmp_path / "m")
     assert (hasher.n_iterations, hasher.max_training_rows, hasher.random_state) == (3, 100, 0)
+
+
+def test_a_parameter_may_be_a_list(run, files, vectors, tmp_path):
+    options = ["--hasher", "distilled", "--bits", 16, "--param", "n_steps=3", "--param", "prefix_bits=[4, 8]"]
+    assert run("fit", files / "vectors.npy", *options, "--out", tmp_path / "m").exit_code == 0
+    expected = Distilled(16, random_state=0, n_steps=3, prefix_bits=[4, 8]).fit(vectors)
+    assert load_hasher(tmp_path / "m").fingerprint() == expected.fingerprint()
 
 
 def test_labels_reach_a_supervised_hasher(run, files, vectors, tmp_path):

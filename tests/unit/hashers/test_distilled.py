@@ -32,11 +32,13 @@ def similarity(queries, database, metric):
     return -((queries[:, None] - database) ** 2).sum(axis=2)
 
 
-def recall(hasher, queries, database, metric="euclidean", shown=10):
+def recall(hasher, queries, database, metric="euclidean", shown=10, prefix_bits=None):
     """Return the share of the 10 nearest rows among the first ``shown`` of an asymmetric search."""
     true = np.argsort(-similarity(queries, database, metric), axis=1)[:, :10]
     index = FlatIndex(hasher.n_bits_).add(hasher.encode(database))
-    found = index.search_asymmetric(hasher.project_queries(queries), shown).ids
+    found = index.search_asymmetric(
+        hasher.project_queries(queries)[:, :prefix_bits], shown, prefix_bits=prefix_bits
+    ).ids
     return np.mean([len(np.intersect1d(*pair)) / 10 for pair in zip(true, found, strict=True)])
 
 
@@ -113,6 +115,46 @@ def test_more_bits_than_features_find_more(mixture):
     assert recall(many, queries, database) > recall(few, queries, database) + 0.04
 
 
+def test_first_bits_are_a_good_code_where_they_are_asked_to_be(mixture):
+    queries, database = mixture
+    plain, nested, short = (
+        Distilled(n_bits, random_state=0, n_steps=150, prefix_bits=prefix_bits).fit(database)
+        for n_bits, prefix_bits in ((32, None), (32, [8, 16]), (8, None))
+    )
+    by_eight = [recall(hasher, queries, database, shown=30, prefix_bits=8) for hasher in (plain, nested, short)]
+    assert by_eight[1] > by_eight[0] + 0.1
+    assert by_eight[1] > by_eight[2] - 0.05
+    whole = [recall(hasher, queries, database) for hasher in (plain, nested)]
+    assert whole[1] > whole[0] - 0.05
+
+
+@pytest.mark.parametrize(("n_bits", "prefix_bits"), [(9, [1, 8]), (65, (63, 64)), (100, [20, 40, 90]), (64, [32])])
+def test_takes_prefixes_of_any_width_also_beyond_the_features(mixture, n_bits, prefix_bits):
+    queries, database = mixture
+    hasher = Distilled(n_bits, random_state=0, n_steps=10, prefix_bits=prefix_bits).fit(database)
+    assert np.isfinite(hasher.project_queries(queries)).all()
+    bits = hasher.encode(database).unpack()
+    assert len(np.unique(bits, axis=1).T) == n_bits
+
+
+def test_prefixes_are_the_same_saved_as_a_list_or_a_tuple(mixture, tmp_path):
+    hashers = [
+        Distilled(16, random_state=0, n_steps=5, prefix_bits=kind([4, 8])).fit(mixture[1]) for kind in (list, tuple)
+    ]
+    assert hashers[0].fingerprint() == hashers[1].fingerprint()
+    hashers[1].save(tmp_path / "distilled")
+    loaded = load_hasher(tmp_path / "distilled")
+    assert loaded.fingerprint() == hashers[1].fingerprint()
+    assert_array_equal(loaded.project_queries(mixture[0]), hashers[1].project_queries(mixture[0]))
+
+
+def test_prefixes_go_with_labels_and_with_breadth(mixture):
+    database = mixture[1]
+    for options in ({"use_labels": True}, {"breadth": 1.0}):
+        hasher = Distilled(16, random_state=0, n_steps=10, prefix_bits=[8], **options)
+        assert np.isfinite(hasher.fit(database, database[:, 0] > 0).query_weights_).all()
+
+
 @pytest.mark.parametrize("scale", [1e-12, 1e12])
 def test_units_of_the_data_do_not_matter(mixture, scale):
     queries, database = mixture
@@ -158,14 +200,14 @@ def test_takes_duplicates():
     assert np.isfinite(hasher.query_weights_).all()
 
 
-@pytest.mark.parametrize("breadth", [0, 1])
-def test_any_number_of_threads_gives_the_same_hasher(mixture, breadth):
+@pytest.mark.parametrize("options", [{}, {"breadth": 1.0}, {"prefix_bits": [4, 12]}])
+def test_any_number_of_threads_gives_the_same_hasher(mixture, options):
     from threadpoolctl import threadpool_limits
 
     prints = set()
     for threads in (1, 2, 3):
         with threadpool_limits(threads):
-            hasher = Distilled(16, random_state=0, n_steps=30, breadth=breadth).fit(mixture[1])
+            hasher = Distilled(16, random_state=0, n_steps=30, **options).fit(mixture[1])
         prints.add(hasher.fingerprint())
     assert len(prints) == 1
 
@@ -201,6 +243,14 @@ def test_progress_counts_to_the_end(mixture, arguments):
         ({"breadth": -1.0}, "breadth must be a number from 0"),
         ({"breadth": np.nan}, "breadth must be a number from 0"),
         ({"breadth": True}, "breadth must be a number from 0"),
+        ({"prefix_bits": []}, "prefix_bits must be numbers that rise"),
+        ({"prefix_bits": 4}, "prefix_bits must be numbers that rise"),
+        ({"prefix_bits": "4"}, "prefix_bits must be numbers that rise"),
+        ({"prefix_bits": [4, 4]}, "prefix_bits must be numbers that rise"),
+        ({"prefix_bits": [2, 8]}, r"below n_bits = 8, as in \[64, 128\], or None; got \[2, 8\]"),
+        ({"prefix_bits": [0, 4]}, "each of prefix_bits must be a whole number"),
+        ({"prefix_bits": [True, 4]}, "each of prefix_bits must be a whole number"),
+        ({"prefix_bits": [2.5]}, "each of prefix_bits must be a whole number"),
         ({"use_labels": "yes"}, "use_labels must be True or False"),
         ({"use_labels": True}, "requires y"),
     ],
