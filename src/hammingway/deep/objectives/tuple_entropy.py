@@ -149,6 +149,13 @@ def _listed_cells(features: Tensor, tuples: Tensor) -> Tensor:
 
 def _joint(rows_last: Tensor, tuples: Tensor) -> Tensor:
     """Return the chance of each cell of each tuple for each row, (n_tuples, 2**size, n)."""
+    if tuples.shape[1] > 1:  # many share their first bits, or their last: each is multiplied once
+        distinct, place = torch.unique(tuples, dim=0, return_inverse=True)
+        return _products(rows_last, distinct)[place]
+    return _products(rows_last, tuples)
+
+
+def _products(rows_last: Tensor, tuples: Tensor) -> Tensor:
     joint = rows_last.new_ones(len(tuples), 1, rows_last.shape[2])
     for bits in tuples.T:
         joint = (joint[:, :, None] * rows_last[bits][:, None, :]).flatten(1, 2)
