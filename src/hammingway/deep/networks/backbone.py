@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from hammingway.config import Config
+from hammingway.deep.networks.images import check_pixels
 from hammingway.deep.networks.pretrained import PretrainedNetwork, PretrainedOptions
 from hammingway.errors import ConfigError, FileFormatError, InvalidInputError, MissingExtraError
 
@@ -76,6 +77,7 @@ class BackboneNetwork(PretrainedNetwork):
         """Load the folder's weights, and how it normalises pixels."""
         if self.options.checkpoint is None:
             raise InvalidInputError("The network 'backbone' needs checkpoint, the folder of a model, to train with.")
+        check_pixels(training_x)
         folder = Path(self.options.checkpoint)
         self.backbone.load_state_dict(_weights(folder))
         mean, deviation = _normalisation(folder)

@@ -6,17 +6,23 @@ import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from hammingway.errors import FileFormatError, ShapeError
+from hammingway.errors import FileFormatError, InvalidInputError, ShapeError
 
-__all__ = ["copy_weights", "image_shape", "read_weights"]
+if TYPE_CHECKING:
+    from hammingway.deep.batches import Rows
+
+__all__ = ["check_pixels", "copy_weights", "image_shape", "read_weights"]
 
 _SHOWN_NAMES = 5
+_LOOKED_AT = 1024
+_WHITE = 255
 
 
 def image_shape(network: str, input_shape: tuple[int, ...], *, least: int = 1) -> tuple[int, int, int]:
@@ -35,6 +41,22 @@ def image_shape(network: str, input_shape: tuple[int, ...], *, least: int = 1) -
     if min(height, width) < least:
         raise ShapeError(f"The network {network!r} takes images of at least {least} x {least}; got {height} x {width}.")
     return channels, height, width
+
+
+def check_pixels(images: Rows) -> None:
+    """Raise unless pixels look like 0 to 255, which published weights are normalised for.
+
+    Raises
+    ------
+    InvalidInputError : among the first 1,024 images no pixel is above 1, or one is negative or above 255.
+    """
+    pixels = images[:_LOOKED_AT]
+    low, high = float(pixels.min()), float(pixels.max())
+    if low < 0 or not 1 < high <= _WHITE:
+        raise InvalidInputError(
+            f"published weights see pixels from 0 to {_WHITE}; these lie from {low:g} to {high:g}. Give the images as "
+            "bytes, or scaled back to that."
+        )
 
 
 def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from hammingway.config import Config
 from hammingway.deep.networks.base import Network, ParameterGroup, Standardize
-from hammingway.deep.networks.images import copy_weights, image_shape
+from hammingway.deep.networks.images import check_pixels, copy_weights, image_shape
 from hammingway.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -78,10 +78,12 @@ class PretrainedNetwork(Network):
         Raises
         ------
         FileFormatError : the checkpoint cannot be read, or is not of this network.
+        InvalidInputError : pixels that are not from 0 to 255, where a checkpoint is given.
         """
         if self.options.checkpoint is None:
             self.standardize.prepare(training_x)
         else:
+            check_pixels(training_x)
             copy_weights(self, self.options.checkpoint, own=("head.", "standardize."), spare=self.spare)
 
     @abstractmethod

@@ -44,8 +44,9 @@ def test_scores_are_a_linear_map_of_the_models_tokens(folder, pooling):
     from transformers import AutoModel
 
     network = BackboneNetwork(BackboneOptions(checkpoint=str(folder), pooling=pooling), (3, 32, 32), 9)
-    x = Rows(images(3), image_shape=(32, 32, 3))[:]
-    network.prepare(None, torch.Generator())
+    rows = Rows(images(3), image_shape=(32, 32, 3))
+    x = rows[:]
+    network.prepare(rows, torch.Generator())
     network.eval()
     model = AutoModel.from_pretrained(folder).eval()
     tokens = model(pixel_values=(x / 255 - 0.4) / 0.2).last_hidden_state
@@ -78,7 +79,7 @@ def test_folders_without_a_whole_model_are_refused(folder, tmp_path):
     shutil.copy(folder / "config.json", tmp_path)
     network = BackboneNetwork(BackboneOptions(checkpoint=str(tmp_path)), (3, 32, 32), 8)
     with pytest.raises(FileFormatError, match="no readable weights"):
-        network.prepare(None, torch.Generator())
+        network.prepare(Rows(images(3), image_shape=(32, 32, 3)), torch.Generator())
     with pytest.raises(InvalidInputError, match="needs checkpoint"):
         BackboneNetwork(BackboneOptions(), (3, 32, 32), 8)
 

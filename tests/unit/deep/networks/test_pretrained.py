@@ -91,7 +91,7 @@ def test_weights_of_another_network_are_refused(checkpoint, tmp_path):
     save_file({name: value for name, value in weights.items() if not name.startswith("layer3.1")}, path)
     network = ResNet18(ResNet18Options(checkpoint=str(path)), (3, 32, 32), 16)
     with pytest.raises(FileFormatError, match=r"lacks layer3\.1\.bn1\.bias"):
-        network.prepare(None, torch.Generator())
+        network.prepare(Rows(np.full((2, 32 * 32 * 3), 255), image_shape=(32, 32, 3)), torch.Generator())
 
 
 @pytest.mark.parametrize("stem", ["imagenet", "mnist", "small"])
@@ -166,3 +166,12 @@ def test_options_that_no_weights_fit_are_refused():
         ResNet18(ResNet18Options(stem="small", checkpoint="x.pth"), (3, 32, 32), 16)
     with pytest.raises(ShapeError, match="1 or 3 channels"):
         ResNet18(ResNet18Options(checkpoint="x.pth"), (2, 32, 32), 16)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 1), (-2, 100), (0, 300)])
+def test_pixels_that_published_weights_do_not_see_are_refused(checkpoint, low, high):
+    rows = Rows(np.linspace(low, high, 2 * 8 * 8 * 3).reshape(2, -1), image_shape=(8, 8, 3))
+    network = ResNet18(ResNet18Options(checkpoint=str(checkpoint[0])), (3, 8, 8), 16)
+    with pytest.raises(InvalidInputError, match=f"see pixels from 0 to 255; these lie from {low} to {high}"):
+        network.prepare(rows, torch.Generator())
+    ResNet18(ResNet18Options(), (3, 8, 8), 16).prepare(rows, torch.Generator())  # by their own mean and deviation
