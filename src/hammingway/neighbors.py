@@ -243,8 +243,8 @@ class HammingNeighbors(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []  # a graph is float64 whatever comes in
-        if self.hasher is not None:  # the clone that fit would make, as what a deep one needs is its objective's matter
-            tags.target_tags.required = get_tags(clone(self.hasher)).target_tags.required
+        if self.hasher is not None:
+            tags.target_tags.required = get_tags(self.hasher).target_tags.required
         return tags
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -31,6 +32,7 @@ from hammingway.progress import Progress
 __all__ = ["DeepHasher"]
 
 Choice = str | Mapping[str, Any] | None
+_encoding: ContextVar[bool] = ContextVar("_encoding", default=False)  # while scikit-learn looks at rows to be encoded
 _COUNTERS = "num_batches_tracked"  # of batch normalisation; of no use after training
 
 
@@ -231,6 +233,13 @@ class DeepHasher(Hasher):
             )
         return height, width, channels
 
+    def _check_new(self, X: ArrayLike) -> NDArray[Any]:
+        token = _encoding.set(True)
+        try:
+            return super()._check_new(X)
+        finally:
+            _encoding.reset(token)
+
     def _needed_rows(self) -> int:
         return 2
 
@@ -300,11 +309,8 @@ class DeepHasher(Hasher):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        if hasattr(
-            self, "network_"
-        ):  # the objective is of no concern: it may be of a plugin that is not installed here
-            return tags
         name, _ = self._chosen("objective", self.default_objective)
-        if name in registry.names("objectives"):
+        # What fit needs is of no concern to encode, and the objective may be of a plugin that is not installed here.
+        if not _encoding.get() and name in registry.names("objectives"):
             tags.target_tags.required = registry.load("objectives", name).needs_labels
         return tags

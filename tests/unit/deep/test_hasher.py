@@ -62,6 +62,16 @@ def test_neighbours_by_a_deep_hasher_need_labels_where_its_objective_does(blobs,
     assert get_tags(HammingNeighbors(hasher.fit(X, y))).target_tags.required is needed
 
 
+@pytest.mark.parametrize(("kind", "objective", "needed"), [(DeepHasher, "csq", True), (DSH, "autohash", False)])
+def test_fitted_and_loaded_hashers_need_labels_where_their_objective_does(blobs, tmp_path, kind, objective, needed):
+    hasher = kind(8, objective=objective, network="linear", training=TINY, random_state=0)
+    assert get_tags(hasher).target_tags.required is needed
+    hasher.fit(*blobs).save(tmp_path / "x.hasher")
+    for fitted in (hasher, load_hasher(tmp_path / "x.hasher")):
+        fitted.encode(blobs[0])
+        assert get_tags(fitted).target_tags.required is needed
+
+
 def test_labels_may_be_strings_or_whole_floats_or_numbers_with_gaps(blobs):
     X, y = blobs
     expected = DSH(8, random_state=0, training=TINY).fit(X, y).fingerprint()
