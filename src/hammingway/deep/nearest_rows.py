@@ -10,7 +10,7 @@ from hammingway.errors import ShapeError
 
 __all__ = ["nearest_rows"]
 
-_BLOCK_ROWS = 1024
+_BLOCK_ROWS, _BLOCK_COSINES = 1024, 2**26  # at most: a quarter of a gibibyte
 
 
 def nearest_rows(x: Tensor, k: int) -> Tensor:
@@ -34,9 +34,10 @@ def nearest_rows(x: Tensor, k: int) -> Tensor:
         raise ShapeError(f"each row needs {k} neighbours, so at least {k + 1} training rows; got {len(x)}.")
     units = functional.normalize(x, dim=1)
     found = torch.empty(len(x), k, dtype=torch.int64)
-    for start in range(0, len(x), _BLOCK_ROWS):
-        cosines = units[start : start + _BLOCK_ROWS] @ units.T
+    at_once = max(1, min(_BLOCK_ROWS, _BLOCK_COSINES // len(x)))
+    for start in range(0, len(x), at_once):
+        cosines = units[start : start + at_once] @ units.T
         own = torch.arange(len(cosines))
         cosines[own, own + start] = -torch.inf
-        found[start : start + _BLOCK_ROWS] = cosines.topk(k, dim=1).indices
+        found[start : start + at_once] = cosines.topk(k, dim=1).indices
     return found

@@ -23,3 +23,10 @@ def test_a_row_is_not_its_own_neighbour_even_among_duplicates():
 def test_too_few_rows_are_refused():
     with pytest.raises(ShapeError, match="at least 4 training rows"):
         nearest_rows(torch.ones(3, 2), 3)
+
+
+def test_smaller_blocks_of_more_rows_change_nothing(monkeypatch):
+    x = torch.randn(50, 6, generator=torch.Generator().manual_seed(0))
+    whole = nearest_rows(x, 4)
+    monkeypatch.setattr("hammingway.deep.nearest_rows._BLOCK_COSINES", 50 * 7)
+    assert torch.equal(nearest_rows(x, 4), whole)
