@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -31,7 +31,7 @@ def from_mapping(kind: type[C], values: Mapping[str, Any], *, where: str = "conf
 
     Raises
     ------
-    ConfigError : an unknown key (with a suggestion), a missing one, or a wrong type or range.
+    ConfigError : an unknown key or choice (with a suggestion), a missing one, or a wrong type or range.
     """
     _refuse_unknown_keys(kind, values, where)
     try:
@@ -132,7 +132,7 @@ def _refuse_unknown_keys(kind: type[Config], values: Mapping[str, Any], where: s
 
 
 def _refuse_within(annotation: Any, value: Any, where: str) -> None:
-    """Look for unknown keys in a value that is, or holds, configurations; `where` names its place."""
+    """Look for unknown keys and choices in a value that is, or holds, configurations; `where` names its place."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         _refuse_within(arguments[0], value, where)
@@ -140,6 +140,9 @@ def _refuse_within(annotation: Any, value: Any, where: str) -> None:
         possible = [argument for argument in arguments if argument is not type(None)]
         if len(possible) == 1:
             _refuse_within(possible[0], value, where)
+    elif origin is Literal and isinstance(value, str) and value not in arguments:
+        known = [argument for argument in arguments if isinstance(argument, str)]
+        raise ConfigError(f"{where} cannot be {value!r}. {did_you_mean(value, known)}")
     elif isinstance(annotation, type) and issubclass(annotation, Config) and isinstance(value, Mapping):
         _refuse_unknown_keys(annotation, value, where)
     elif origin in (list, tuple) and isinstance(value, list | tuple):

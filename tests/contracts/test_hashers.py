@@ -8,14 +8,18 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hammingway import registry
-from hammingway.testing.hashers import HASHER_CHECKS, check_hasher, sample
+from hammingway.testing.hashers import (
+    HASHER_CHECKS,
+    check_code_depends_on_its_row_alone,
+    check_hasher,
+    sample,
+)
 
 NAMES = registry.names("hashers")
 DEEP = [entry.name for entry in entry_points(group="hammingway.hashers") if entry.module.startswith("hammingway.deep.")]
 CLASSIC = [name for name in NAMES if name not in DEEP]
 METHODS = [name for name in DEEP if name not in ("deep", "dsh")]
 """Deep hashers that differ from those two in their objective and defaults alone: checked in full only on demand."""
-DEEP_PARAMETERS = [pytest.param(name, marks=pytest.mark.slow) if name in METHODS else name for name in DEEP]
 
 BUDGETS = {"distilled": {"n_steps": 5}}
 
@@ -34,8 +38,15 @@ def test_hasher_keeps_the_contract(name, check, n_bits):
     check(hasher(name, n_bits), sample())
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_code_of_every_deep_method_depends_on_its_row_alone(name):
+    check_code_depends_on_its_row_alone(hasher(name, 9), sample())
+
+
 @pytest.mark.parametrize("check", HASHER_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", DEEP_PARAMETERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in METHODS else name for name in DEEP]
+)
 def test_deep_hasher_keeps_the_contract(name, check):
     check(hasher(name, 9), sample())
 

@@ -8,21 +8,26 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from hammingway import registry
 from hammingway.bench.data import open_data
 from hammingway.bench.evaluate import Setting, make_hasher, measured, now, prepare, preparing
 from hammingway.bench.session import Bar
 from hammingway.bench.store import Record
 from hammingway.bench.timing import Times, timed_fit
-from hammingway.bench.variants import TrainingPlan, VariantRun
+from hammingway.bench.variants import RUN_FIELDS, TrainingPlan, VariantRun
 from hammingway.config import Config
 from hammingway.errors import ConfigError, FileFormatError, InvalidInputError, TrainingError
 from hammingway.processes import n_processes, process_number
 from hammingway.progress import Progress
 from hammingway.storage import atomic_writer
+from hammingway.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from hammingway.hashers.base import Hasher
 
 __all__ = ["HASHER_NAME", "RESULT_NAME", "VariantResult", "train_plan"]
 
@@ -84,7 +89,7 @@ def train_plan(
     InvalidInputError : a folder holds the result of another variant, or of other data.
     """
     runs = plan.runs()
-    hashers = [make_hasher(run.spec) for run in runs]
+    hashers = [_hasher_of(run) for run in runs]
     for hasher in hashers:
         hasher.check_options()
     if n_processes() > 1 and not any(hasher.fits_together for hasher in hashers):
@@ -112,6 +117,19 @@ def train_plan(
             on_result(result)
     _next_of_first(_NO_MORE)
     return results
+
+
+def _hasher_of(run: VariantRun) -> Hasher:
+    """Return the hasher of a variant, not fitted; what may stand beside its parameters in a plan is suggested, too."""
+    spec = run.spec.hasher
+    known = {
+        "seed" if name == "random_state" else name
+        for name in inspect.signature(registry.load("hashers", spec.name)).parameters
+    }
+    for name in spec.params:
+        if name not in known:
+            raise ConfigError(f"{spec.name} has no parameter {name!r}. {did_you_mean(name, known | {*RUN_FIELDS})}")
+    return make_hasher(run.spec)
 
 
 def _next_of_first(number: int = _NO_MORE) -> int:

@@ -17,7 +17,7 @@ from hammingway.bench.spec import Bits, Component, DataSpec, Natural, Positive, 
 from hammingway.config import Config, from_mapping, read_toml, set_at
 from hammingway.errors import ConfigError
 
-__all__ = ["Table", "TrainingPlan", "Variant", "VariantRun", "read_training_plan"]
+__all__ = ["RUN_FIELDS", "Table", "TrainingPlan", "Variant", "VariantRun", "read_training_plan"]
 
 _BASE_NAME = "base"
 
@@ -69,6 +69,9 @@ class _Run(Config, frozen=True, kw_only=True):
     hasher: str
     n_bits: Bits
     seed: Natural = 0
+
+
+RUN_FIELDS = _Run.__struct_fields__
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,10 @@ class TrainingPlan(Config, frozen=True, kw_only=True):
         values = deepcopy(self.base)
         for path, value in {**variant.set, **point}.items():
             set_at(values, path, value)
-        own = {name: values.pop(name) for name in _Run.__struct_fields__ if name in values}
+        for field in msgspec.structs.fields(_Run):
+            if field.required and field.name not in values:
+                raise ConfigError(f"the base lacks {field.name!r}; it has {', '.join(values) or 'nothing'}.")
+        own = {name: values.pop(name) for name in RUN_FIELDS if name in values}
         settings = from_mapping(_Run, own, where="base")
         changes = [f"{path}={_text(value)}" for path, value in point.items()]
         name = ",".join(changes if changes and variant.name == _BASE_NAME else [variant.name, *changes])

@@ -85,6 +85,9 @@ def test_variant_that_cannot_be_run_is_named_below_the_table(run, files, plan, t
         ("epochs = 1", "epoch = 1", "Did you mean 'epochs'"),
         ('hasher = "dsh"', 'hasher = "dhs"', "Did you mean 'dsh'"),
         ("[grid]", "[gird]", "Did you mean 'grid'"),
+        ("n_bits = 8", "nbits = 8", "the base lacks 'n_bits'; it has hasher, nbits, training"),
+        ("[grid]", "[grid]\nsead = [1]", "Did you mean 'seed'"),
+        ("epochs = 1", 'optimizer = "adma"', "training, optimizer cannot be 'adma'. Did you mean 'adam' or 'adamw'?"),
         ('"objective.margin"', '"objectiv.margin"', "Did you mean 'objective'"),
     ],
 )
