@@ -72,7 +72,11 @@ def test_no_command_shows_the_help_and_exits_with_2():
         (["zzzz"], "No such command 'zzzz'. See 'hammingway --help'."),
         (["--versoin"], "No such option '--versoin'. Did you mean '--version'? See 'hammingway --help'."),
         (["info", "--jsn"], "No such option '--jsn'. Did you mean '--json'? See 'hammingway info --help'."),
-        (["list", "hashers", "x"], "Got unexpected extra argument (x). See 'hammingway list --help'."),
+        (["list", "networks", "x", "y"], "Got unexpected extra argument (y). See 'hammingway list --help'."),
+        (
+            ["list", "hashers", "x"],
+            "only objectives and networks have options by NAME; leave 'x' out. See 'hammingway list --help'.",
+        ),
     ],
 )
 def test_misspelt_names_get_a_suggestion_in_one_sentence(arguments, sentence):
