@@ -16,22 +16,18 @@ __all__ = ["command"]
 @click.command()
 @click.argument("model", type=InputFile())
 @click.option("--out", type=OutputFile(".onnx"), required=True, help="Where to write the ONNX model.")
-@click.option("--queries", is_flag=True, help="Export the network for queries, where the hasher has one.")
+@click.option("--queries", is_flag=True, help="Export what scores queries, where that differs.")
 @options.force_option
 @options.json_option
 def command(model: Path, out: Path, queries: bool, as_json: bool) -> None:
-    """Export the network of the deep hasher in MODEL to ONNX.
+    """Export the network of the deep hasher in MODEL to ONNX, or the map of a distilled one.
 
-    It takes rows, float32 (n, d), and gives their scores and packed codes. Needs hammingway[onnx].
+    The model takes rows, float32 (n, d), and gives their scores and packed codes. Needs hammingway[onnx].
     """
-    from hammingway.deep.hasher import DeepHasher
     from hammingway.deep.onnx import export_onnx
-    from hammingway.errors import InvalidInputError
     from hammingway.hashers import load_hasher
 
     hasher = load_hasher(model)
-    if not isinstance(hasher, DeepHasher):
-        raise InvalidInputError(f"{model} holds a {type(hasher).__name__}, which has no network; give a deep hasher.")
     export_onnx(hasher, out, queries=queries)
     facts = {"n_bits": hasher.n_bits_, "d": hasher.n_features_in_, "hasher": hasher.fingerprint()}
     sentence = f"{out}: from {counted(hasher.n_features_in_, 'value')} to {counted(hasher.n_bits_, 'bit')}."

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hammingway import registry
 from hammingway.deep.hasher import DeepHasher
-from hammingway.deep.networks.base import Network
 from hammingway.errors import InvalidInputError, MissingExtraError
+from hammingway.hashers.base import Hasher
 from hammingway.storage import atomic_writer
 
 __all__ = ["export_onnx"]
@@ -26,11 +27,11 @@ class _Encoder(nn.Module):
     thresholds: Tensor
     weights: Tensor
 
-    def __init__(self, network: Network, thresholds: Tensor, image_shape: tuple[int, int, int] | None) -> None:
+    def __init__(self, network: nn.Module, thresholds: Tensor, image_shape: tuple[int, int, int] | None = None) -> None:
         super().__init__()
         self.network = network
         self.image_shape = image_shape
-        self.n_pad = -network.n_bits % 8
+        self.n_pad = -len(thresholds) % 8
         self.register_buffer("thresholds", thresholds)
         self.register_buffer("weights", 2 ** torch.arange(8, dtype=torch.int32))
 
@@ -45,7 +46,29 @@ class _Encoder(nn.Module):
         return scores, codes
 
 
-def export_onnx(hasher: DeepHasher, path: str | os.PathLike[str], *, queries: bool = False) -> None:
+class _LinearMap(nn.Module):
+    """What a distilled hasher scores rows by, or else queries."""
+
+    mean: Tensor
+    directions: Tensor
+    offsets: Tensor
+
+    def __init__(self, hasher: Any, *, queries: bool) -> None:
+        super().__init__()
+        self.on_sphere = hasher.metric == "cosine"
+        self.register_buffer("mean", torch.tensor(hasher.mean_, dtype=torch.float32))
+        self.register_buffer("directions", torch.tensor(hasher.query_weights_ if queries else hasher.weights_))
+        self.register_buffer("offsets", torch.tensor(hasher.query_offsets_ if queries else hasher.offsets_))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores (n, n_bits) of rows (n, n_features)."""
+        if self.on_sphere:
+            length = x.norm(dim=1, keepdim=True)
+            x = x / torch.where(length > 0, length, 1.0)
+        return (x - self.mean) @ self.directions + self.offsets
+
+
+def export_onnx(hasher: Hasher, path: str | os.PathLike[str], *, queries: bool = False) -> None:
     """Write a fitted hasher's network to ``path`` as an ONNX model, in one atomic step.
 
     The model takes 'x', float32 (n, n_features) for any n >= 1, images as flat rows like the hasher, and gives
@@ -55,26 +78,38 @@ def export_onnx(hasher: DeepHasher, path: str | os.PathLike[str], *, queries: bo
 
     Parameters
     ----------
-    queries : export the network for queries instead, which has no thresholds.
+    hasher : a deep one, or one of the kind 'distilled', whose two linear maps are exported as networks are.
+    queries : export what scores queries instead, which has no thresholds.
 
     Raises
     ------
     MissingExtraError : onnx or onnxscript is not installed.
-    InvalidInputError : the hasher has no network for queries.
+    InvalidInputError : the hasher is of another kind, or scores queries as it scores rows.
     sklearn.exceptions.NotFittedError : the hasher is not fitted.
     """
     fingerprint = hasher.fingerprint()
-    if queries and hasher.query_network_ is None:
-        raise InvalidInputError("the hasher scores queries as it scores rows; export it without queries=True.")
-    network = hasher.query_network_ if queries and hasher.query_network_ is not None else hasher.network_
-    thresholds = torch.zeros(hasher.n_bits_) if queries else torch.from_numpy(hasher.thresholds_)
-    encoder = _Encoder(network, thresholds, hasher._image_shape).cpu().eval()
-    model = _exported(encoder, hasher.n_features_in_)
+    if isinstance(hasher, registry.load("hashers", "distilled")):
+        encoder = _Encoder(_LinearMap(hasher, queries=queries), torch.zeros(hasher.n_bits_))
+    else:
+        encoder = _deep_encoder(hasher, queries=queries)
+    model = _exported(encoder.cpu().eval(), hasher.n_features_in_)
     for key, value in (("hasher", fingerprint), ("n_bits", str(hasher.n_bits_))):
         entry = model.metadata_props.add()
         entry.key, entry.value = f"hammingway.{key}", value
     with atomic_writer(path) as file:
         file.write(model.SerializeToString())
+
+
+def _deep_encoder(hasher: Hasher, *, queries: bool) -> _Encoder:
+    if not isinstance(hasher, DeepHasher):
+        raise InvalidInputError(
+            f"{type(hasher).__name__} has no network to export; give a deep hasher, or one of the kind 'distilled'."
+        )
+    if not queries:
+        return _Encoder(hasher.network_, torch.from_numpy(hasher.thresholds_), hasher._image_shape)
+    if hasher.query_network_ is None:
+        raise InvalidInputError("the hasher scores queries as it scores rows; export it without queries=True.")
+    return _Encoder(hasher.query_network_, torch.zeros(hasher.n_bits_), hasher._image_shape)
 
 
 def _exported(encoder: nn.Module, n_features: int) -> Any:

@@ -96,6 +96,20 @@ def test_plan_without_neighbours_trains_the_same_hasher_and_seeks_none(folder, m
         assert not any(name.startswith("r1") for name in result.record.quality)
 
 
+def test_queries_have_no_part_in_training_nor_in_the_choice_of_the_epoch(folder):
+    plan = without_classic(Variant(name="dsh", set={"training.epochs": 6}))
+    (first,) = train(folder, plan)
+    queries = open_data(DATA, data_dir=folder).query_ids
+    for name, other in (("vectors", lambda rows: -5 * rows), ("labels", lambda rows: (rows + 1) % 4)):
+        array = np.load(folder / f"{name}.npy")
+        array[queries] = other(array[queries])
+        np.save(folder / f"{name}.npy", array)
+    (second,) = train_plan(plan, out=folder / "other", bar=no_bar, data_dir=folder)
+    assert first.record.quality != second.record.quality
+    assert first.training["validation"] == second.training["validation"]
+    assert first.hasher == second.hasher
+
+
 def test_classic_hasher_may_stand_beside_deep_ones(folder):
     plan = TrainingPlan(data=DATA, base={"hasher": "itq", "n_bits": 8}, repeats=1)
     (result,) = train(folder, plan)

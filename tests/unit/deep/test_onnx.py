@@ -74,6 +74,20 @@ def test_network_for_queries_is_exported_on_demand_and_refused_where_there_is_no
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_both_maps_of_a_distilled_hasher_are_exported(digits, tmp_path, metric):
+    X, _ = digits
+    hasher = registry.load("hashers", "distilled")(13, metric=metric, n_steps=20, random_state=0).fit(X)
+    X = np.vstack([X, np.zeros_like(X[:1])])  # a row that cannot be brought to length 1
+    export_onnx(hasher, tmp_path / "codes.onnx")
+    assert_same_codes(hasher, tmp_path / "codes.onnx", X)
+    export_onnx(hasher, tmp_path / "queries.onnx", queries=True)
+    expected = hasher.project_queries(X)
+    assert_allclose(run(tmp_path / "queries.onnx", X)[0], expected, atol=1e-5 * np.abs(expected).max())
+    assert np.abs(expected - hasher.project(X)).max() > 0.1
+
+
+@pytest.mark.slow
 def test_command_writes_the_model(digits, tmp_path):
     from click.testing import CliRunner
 
@@ -86,7 +100,7 @@ def test_command_writes_the_model(digits, tmp_path):
     def invoke(model):
         return CliRunner().invoke(main, ["export-onnx", str(tmp_path / model), "--out", str(tmp_path / "x.onnx")])
 
-    assert "which has no network" in invoke("itq.hasher").stderr
+    assert "give a deep hasher, or one of the kind 'distilled'" in invoke("itq.hasher").stderr
     result = invoke("dsh.hasher")
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{tmp_path / 'x.onnx'}: from 64 values to 9 bits.\n"
