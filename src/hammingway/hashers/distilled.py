@@ -60,8 +60,9 @@ class Distilled(Hasher):
         finding the nearest rows is lost, all of it where training rows are few. Of no effect with ``use_labels``.
     prefix_bits : how many first bits are to be a good code by themselves too, as in ``[64, 128]``: rising, below
         ``n_bits``; None for the whole alone. One such code is stored, and its first 64 bits are scanned by
-        ``search_asymmetric(scores[:, :64], k, prefix_bits=64)``. They find far more than the first bits of a code
-        trained as a whole, and the whole somewhat less than that code; a fit takes hardly longer.
+        ``search_asymmetric(scores[:, :64], k, prefix_bits=64)``. They find nearly what a code of 64 bits finds, and the
+        whole a little less than a code trained as a whole. With two such widths a step takes a fifth longer at 384
+        bits, two thirds longer at 64.
 
     Attributes
     ----------
