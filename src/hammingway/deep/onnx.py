@@ -108,7 +108,7 @@ def _deep_encoder(hasher: Hasher, *, queries: bool) -> _Encoder:
     if not queries:
         return _Encoder(hasher.network_, torch.from_numpy(hasher.thresholds_), hasher._image_shape)
     if hasher.query_network_ is None:
-        raise InvalidInputError("the hasher scores queries as it scores rows; export it without queries=True.")
+        raise InvalidInputError("the hasher scores queries as it scores rows; export what scores rows for both.")
     return _Encoder(hasher.query_network_, torch.zeros(hasher.n_bits_), hasher._image_shape)
 
 
