@@ -22,7 +22,7 @@ from hammingway import registry
 from hammingway.bench.data import data_facts
 from hammingway.bench.machine import describe_machine
 from hammingway.bench.quality import code_health, label_quality, recall_quality
-from hammingway.bench.scoring import ranking_results
+from hammingway.bench.scoring import code_search, ranking_results
 from hammingway.bench.spec import Component, PlanSpec, RunSpec
 from hammingway.bench.store import Costs, DataFacts, Record, RecordStore
 from hammingway.bench.timing import Times, search_timings, timed, timed_fit
@@ -156,10 +156,9 @@ def measured(hasher: Hasher, spec: RunSpec, setting: Setting, *, started: str, f
     queries = hasher.encode(setting.data.queries)
     index = _filled(spec.index, database, bias)
     k = min(spec.k, len(database))
-    found = index.search(queries, k)
-    batch_seconds, single_seconds = search_timings(
-        lambda rows: index.search(queries[rows], k), len(queries), repeats=spec.repeats
-    )
+    search = code_search(hasher, index, queries, setting.data.queries)
+    found = search(slice(None), k)
+    batch_seconds, single_seconds = search_timings(lambda rows: search(rows, k), len(queries), repeats=spec.repeats)
     quality, curves = recall_quality(found.ids, setting.truth, k=spec.k) if spec.n_true else ({}, {})
     undefined: dict[str, int] = {}
     if setting.data.query_labels is not None:

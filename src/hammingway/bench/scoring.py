@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,22 @@ if TYPE_CHECKING:
     from hammingway.hashers.base import Hasher
     from hammingway.indexes.base import Index
 
-__all__ = ["ranking_results"]
+__all__ = ["code_search", "ranking_results"]
 
 Search = Callable[[slice], NDArray[np.int64]]
+
+
+def code_search(hasher: Hasher, index: Any, queries: Codes, vectors: NDArray[Any]) -> Callable[[slice, int], Any]:
+    """Return what searches for the codes of a slice; an index that can look where queries are unsure is told where.
+
+    Parameters
+    ----------
+    queries : codes of ``vectors`` by ``hasher``.
+    """
+    if "scores" not in inspect.signature(index.search).parameters:
+        return lambda rows, k: index.search(queries[rows], k)
+    scores = hasher.project(vectors)
+    return lambda rows, k: index.search(queries[rows], k, scores=scores[rows])
 
 
 def ranking_results(
@@ -43,9 +57,10 @@ def ranking_results(
         return {}
     check_rankings(spec.rankings)
     scores = hasher.project_queries(setting.data.queries)
+    by_code = code_search(hasher, index, queries, setting.data.queries)
     results = {}
     for name in spec.rankings:
-        search = _search(Ranking.parse(name), index, queries, scores, spec, setting)
+        search = _search(Ranking.parse(name), index, by_code, scores, spec, setting)
         quality, curves = recall_quality(search(slice(0, len(queries))), setting.truth, k=spec.k)
         batch, single = search_timings(search, len(queries), repeats=spec.repeats)
         results[name] = RankingResult(quality=quality, curves=curves, batch_seconds=batch, single_seconds=single)
@@ -53,7 +68,12 @@ def ranking_results(
 
 
 def _search(
-    ranking: Ranking, index: Index, queries: Codes, scores: NDArray[np.float32], spec: RunSpec, setting: Setting
+    ranking: Ranking,
+    index: Index,
+    by_code: Callable[[slice, int], Any],
+    scores: NDArray[np.float32],
+    spec: RunSpec,
+    setting: Setting,
 ) -> Search:
     """Return what searches for the queries of a slice and gives their ids, int64 (n, <= k)."""
     data = setting.data
@@ -66,7 +86,7 @@ def _search(
     def search(rows: slice) -> NDArray[np.int64]:
         ids: NDArray[np.int64]
         if ranking.query_bits is None:
-            ids = index.search(queries[rows], wanted).ids
+            ids = by_code(rows, wanted).ids
         else:
             ids = asymmetric(scores[rows], wanted, query_bits=ranking.query_bits).ids
         if ranking.depth is None:

@@ -3,13 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hammingway import registry
+from hammingway import ITQ, TableIndex, registry, rerank
 from hammingway.bench import evaluate
 from hammingway.bench.data import hold_out
 from hammingway.bench.evaluate import prepare, run, run_plan
 from hammingway.bench.spec import Component, DataSpec, PlanSpec
 from hammingway.bench.store import RecordStore
 from hammingway.errors import ConfigError, UnknownNameError
+from hammingway.metrics import recall_at_k
 
 D = 24
 
@@ -65,6 +66,22 @@ def test_recall_equals_that_of_an_independent_scan(setting):
         found = np.argsort((codes != code).sum(axis=1), kind="stable")[:10]
         hits += len(set(true) & set(found))
     assert record.quality["r10@10"] == pytest.approx(hits / 200)
+
+
+def test_a_table_is_probed_in_order_of_confidence_with_and_without_the_originals(setting):
+    options = {"bits": 16, "max_probes": 30}
+    spec = plan("itq", index=Component(name="table", params=options), rankings=("rerank-50",)).runs()[0]
+    record, data = run(spec, setting), setting.data
+    hasher = ITQ(16, random_state=0).fit(data.training)
+    index = TableIndex(16, **options).add(hasher.encode(data.database))
+    queries, scores = hasher.encode(data.queries), hasher.project(data.queries)
+    confident, plain = index.search(queries, 100, scores=scores), index.search(queries, 100)
+    near = rerank(index.search(queries, 50, scores=scores).ids, data.queries, data.database, 10, metric="euclidean")
+    r100 = [recall_at_k(found.ids, setting.truth, k=100).mean() for found in (confident, plain)]
+    assert r100[0] > r100[1]
+    assert record.quality["r10@100"] == pytest.approx(r100[0])
+    r10 = recall_at_k(near.ids, setting.truth, k=10).mean()
+    assert record.rankings["rerank-50"].quality["r10@10"] == pytest.approx(r10)
 
 
 def test_the_same_spec_gives_the_same_quality(setting):
