@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from hammingway.config import Config
 from hammingway.deep.networks.images import check_pixels
-from hammingway.deep.networks.pretrained import PretrainedNetwork, PretrainedOptions
+from hammingway.deep.networks.pretrained import PretrainedNetwork, PretrainedOptions, with_hidden_layers
 from hammingway.errors import ConfigError, FileFormatError, InvalidInputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ class BackboneNetwork(PretrainedNetwork):
         from transformers import AutoModel
 
         self.backbone: Any = AutoModel.from_config(configuration)
-        self.head = nn.Linear(configuration.hidden_size, n_bits)
+        widths = (configuration.hidden_size, *options.hidden)
+        self.head = with_hidden_layers(widths, nn.Linear(widths[-1], n_bits))
 
     def prepare(self, training_x: Rows, generator: torch.Generator) -> None:
         """Load the folder's weights, and how it normalises pixels."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 import torch
@@ -18,7 +19,7 @@ from hammingway.errors import ShapeError
 if TYPE_CHECKING:
     from hammingway.deep.batches import Rows
 
-__all__ = ["PretrainedNetwork", "PretrainedOptions"]
+__all__ = ["PretrainedNetwork", "PretrainedOptions", "with_hidden_layers"]
 
 # Of the photographs that torchvision's weights were trained on: red, green and blue, of pixels from 0 to 255.
 _MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
@@ -36,11 +37,19 @@ class PretrainedOptions(Config, frozen=True):
     backbone_rate : factor of the learning rate of all but the head, >= 0; 0 keeps it as it is, dropout and the
         statistics of batch normalisation included.
     resize : height and width to which images are scaled first, or None to take them as they are.
+    hidden : width of each layer, with ReLU, between the backbone and the scores; they are part of the head.
     """
 
     checkpoint: str | None = None
     backbone_rate: Annotated[float, Meta(ge=0)] = 1.0
     resize: Annotated[int, Meta(ge=1)] | None = None
+    hidden: tuple[Annotated[int, Meta(ge=1)], ...] = ()
+
+
+def with_hidden_layers(widths: tuple[int, ...], last: nn.Module) -> nn.Module:
+    """Return ``last`` behind a linear layer and ReLU from each width to the next; alone where there is one width."""
+    layers = [layer for one, following in pairwise(widths) for layer in (nn.Linear(one, following), nn.ReLU())]
+    return nn.Sequential(*layers, last) if layers else last
 
 
 class PretrainedNetwork(Network):

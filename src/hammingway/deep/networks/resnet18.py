@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hammingway.config import Config
-from hammingway.deep.networks.pretrained import PretrainedNetwork, PretrainedOptions
+from hammingway.deep.networks.pretrained import PretrainedNetwork, PretrainedOptions, with_hidden_layers
 from hammingway.errors import InvalidInputError
 
 __all__ = ["ResNet18", "ResNet18Options"]
@@ -65,9 +65,11 @@ class ResNet18(PretrainedNetwork):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        self.head: nn.Module = nn.Linear(512, n_bits)
+        widths = (512, *options.hidden)
+        last: nn.Module = nn.Linear(widths[-1], n_bits)
         if options.normalize_scores:
-            self.head = nn.Sequential(nn.Linear(512, n_bits, bias=False), nn.BatchNorm1d(n_bits))
+            last = nn.Sequential(nn.Linear(widths[-1], n_bits, bias=False), nn.BatchNorm1d(n_bits))
+        self.head = with_hidden_layers(widths, last)
 
     def represent(self, x: Tensor) -> Tensor:
         """Return the means of the last channels over the image, (n, 512), of x (n, channels, height, width)."""

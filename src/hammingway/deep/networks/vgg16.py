@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from hammingway.config import Config
-from hammingway.deep.networks.pretrained import PretrainedNetwork, PretrainedOptions
+from hammingway.deep.networks.pretrained import PretrainedNetwork, PretrainedOptions, with_hidden_layers
 
 __all__ = ["VGG16", "VGG16Options"]
 
@@ -56,9 +56,11 @@ class VGG16(PretrainedNetwork):
             nn.Linear(512 * 7 * 7, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout()
         )
         self.avgpool = nn.AdaptiveAvgPool2d(7)
-        self.head = nn.Linear(4096, n_bits)
-        nn.init.normal_(self.head.weight, std=_HEAD_DEVIATION)
-        nn.init.zeros_(self.head.bias)
+        widths = (4096, *options.hidden)
+        last = nn.Linear(widths[-1], n_bits)
+        nn.init.normal_(last.weight, std=_HEAD_DEVIATION)
+        nn.init.zeros_(last.bias)
+        self.head = with_hidden_layers(widths, last)
 
     def represent(self, x: Tensor) -> Tensor:
         """Return fc7, rectified, (n, 4096), of x (n, channels, height, width)."""

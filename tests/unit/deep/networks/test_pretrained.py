@@ -175,3 +175,22 @@ def test_pixels_that_published_weights_do_not_see_are_refused(checkpoint, low, h
     with pytest.raises(InvalidInputError, match=f"see pixels from 0 to 255; these lie from {low} to {high}"):
         network.prepare(rows, torch.Generator())
     ResNet18(ResNet18Options(), (3, 8, 8), 16).prepare(rows, torch.Generator())  # by their own mean and deviation
+
+
+@pytest.mark.parametrize("kind", [AlexNet, VGG16, ResNet18])
+def test_hidden_layers_stand_between_backbone_and_scores_and_learn_as_the_head(kind):
+    with torch.device("meta"):
+        network = kind(kind.Options(hidden=(1024, 30), backbone_rate=0), (3, 64, 64), 16).train()
+        assert network(torch.zeros(2, 3, 64, 64)).shape == (2, 16)
+    shapes = [tuple(one.shape) for name, one in network.head.named_parameters() if one.ndim == 2]
+    assert shapes == [(1024, 512 if kind is ResNet18 else 4096), (30, 1024), (16, 30)]
+    _, head = network.parameter_groups()
+    assert head.factor == 1 and len(head.parameters) == len(list(network.head.parameters()))
+
+
+def test_hidden_layers_are_products_and_relu():
+    network = ResNet18(ResNet18Options(stem="small", normalize_scores=False, hidden=(20,)), (3, 8, 8), 5).eval()
+    x = torch.rand(3, 3, 8, 8)
+    first, _, last = network.head
+    hidden = torch.relu(network.represent(x) @ first.weight.T + first.bias)
+    assert_allclose(network(x).detach(), (hidden @ last.weight.T + last.bias).detach(), rtol=1e-4, atol=1e-5)
