@@ -223,7 +223,7 @@ def key_option(command: F) -> F:
 
 def param_option(command: F) -> F:
     """Add ``--param``, repeatable, as ``params``: a tuple of (key, value)."""
-    text = "A parameter of the hasher, as in n_iterations=50; may be given several times."
+    text = "A parameter of the hasher, as in n_iterations=50 or prefix_bits=[64,128]; repeatable."
     return click.option("--param", "params", type=KeyValue(), multiple=True, help=text)(command)
 
 
