@@ -113,7 +113,8 @@ class HAGCN(DeepHasher):
 
     Parameters are those of :class:`DeepHasher`; the objective and its paper:
     :class:`hammingway.deep.objectives.hagcn.HAGCNObjective`. Training
-    is as published: Adam at 1e-4, 20 epochs, batches of 128.
+    is as published: Adam at 1e-4, 20 epochs, batches of 128. ``objective={"filter": "lanczos"}`` takes another filter,
+    ``{"graph": "none"}`` none; ``{"faithful": True}`` with ``network={"standardize": False}`` is the published program.
 
     Examples
     --------
