@@ -96,7 +96,8 @@ def lanczos(matrix: Tensor, start: Tensor, n_steps: int) -> tuple[Tensor, Tensor
 
 
 class ConvolutionFilter(nn.Module):
-    """``Â Z W + b``: T. Kipf, M. Welling, "Semi-supervised classification with graph convolutional networks", ICLR 2017.
+    """``Â Z W + b``: T. Kipf, M. Welling, "Semi-supervised classification with graph convolutional
+    networks", ICLR 2017.
 
     The paper's activation is the one with which HAGCN's decoder begins.
     """
