@@ -26,6 +26,7 @@ __all__ = ["Distilled"]
 
 Metric = Literal["euclidean", "cosine", "inner-product"]
 
+_FEW_ROWS = 20_000  # of more than these a fit takes its time
 _ROTATION_ROWS = 20_000
 _ROTATION_TURNS = 20
 _SQUARE_BITS = 20  # of a value whose square is summed exactly, over up to 2**13 features
@@ -52,8 +53,8 @@ class Distilled(Hasher):
     metric : what makes rows neighbours: 'euclidean', 'cosine' or 'inner-product' (the same for vectors of norm 1).
         With 'cosine' rows and queries are scaled to norm 1 before anything else.
     use_labels : learn from y instead: rows that share a label are the neighbours. Then y is required.
-    n_steps : gradient steps, >= 1; by default one for 15 training rows, at least 300, at most 4,000, and at most
-        800,000 / n_bits.
+    n_steps : gradient steps, >= 1; by default one for 15 training rows up to 20,000 of them, rising to two for 15 from
+        40,000 on; at least 300, at most 8,000, and at most 1,100,000 / n_bits.
     breadth : weight of keeping groups of rows together, >= 0, beside that of finding the nearest: of a second loss, by
         which the Hamming distances between codes are to tell which rows share many of their 200 nearest. With 1 to 3
         classes are kept together about as well as by :class:`ITQ` or better, and some of what is gained over it in
@@ -250,7 +251,8 @@ def check_prefixes(prefix_bits: object, n_bits: int) -> None:
 
 def default_steps(n_rows: int, n_bits: int) -> int:
     """Return how many gradient steps a fit takes where it is not told: fewer for few rows and for long codes."""
-    return max(300, min(n_rows // 15, 4000, 800_000 // n_bits))
+    more_for_many = min(max(n_rows / _FEW_ROWS, 1.0), 2.0)
+    return max(300, min(int(n_rows * more_for_many / 15), 8000, 1_100_000 // n_bits))
 
 
 def highest_rate(widths: Sequence[int]) -> float:

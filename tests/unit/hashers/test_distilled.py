@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from hammingway import FlatIndex
 from hammingway.errors import InvalidInputError, ShapeError
 from hammingway.hashers import ITQ, Distilled, load_hasher
+from hammingway.hashers.distilled import default_steps
 
 N_QUERIES = 150
 
@@ -45,6 +46,11 @@ def recall(hasher, queries, database, metric="euclidean", shown=10, prefix_bits=
 @pytest.fixture(scope="module")
 def fitted(mixture):
     return Distilled(16, random_state=0, n_steps=100).fit(mixture[1])
+
+
+def test_few_rows_and_long_codes_take_fewer_steps():
+    assert [default_steps(n_rows, 64) for n_rows in (100, 4500, 20_000, 30_000, 60_000)] == [300, 300, 1333, 3000, 8000]
+    assert [default_steps(100_000, n_bits) for n_bits in (16, 128, 384, 4096)] == [8000, 8000, 2864, 300]
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine", "inner-product"])
