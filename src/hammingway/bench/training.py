@@ -168,7 +168,7 @@ def _known(folder: Path, run: VariantRun, setting: Setting) -> VariantResult | N
         return None
     try:
         result = msgspec.json.decode(path.read_bytes(), type=VariantResult)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FileFormatError(f"{path} is no result of this version ({error}); remove it to run it again.") from error
     if (result.run_id, result.data_digest) != (run.spec.run_id, setting.facts.digest):
         raise InvalidInputError(

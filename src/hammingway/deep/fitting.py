@@ -154,7 +154,7 @@ def start(
             f"training.select is 'loss', but the objective {recipe.objective[0]!r} needs neighbours, which only "
             "training rows have; select 'recall' or 'map'."
         )
-    fingerprint = run_fingerprint(part, recipe)
+    fingerprint = run_fingerprint(part, kept_aside, recipe)
     group.refuse_unlike(
         fingerprint, "the processes have other options, data or seeds; give all the same, the seed as a whole number."
     )
@@ -262,9 +262,8 @@ def n_classes(*parts: Part | None) -> int | None:
     return labels[0].shape[1] if labels[0].ndim == 2 else 1 + max(int(one.max()) for one in labels)
 
 
-def run_fingerprint(part: Part, recipe: Recipe) -> str:
-    """Return a digest of recipe and data, the latter by its size, labels and 1,024 of its rows."""
-    places = torch.linspace(0, len(part.rows) - 1, min(_SAMPLE_ROWS, len(part.rows))).long()
+def run_fingerprint(part: Part, kept_aside: Part | None, recipe: Recipe) -> str:
+    """Return a digest of recipe and data, the latter by sizes, labels and 1,024 rows of each part."""
     described = {
         "n_bits": recipe.n_bits,
         "objective": _plain(recipe.objective),
@@ -272,10 +271,15 @@ def run_fingerprint(part: Part, recipe: Recipe) -> str:
         "training": to_mapping(recipe.training),
         "image_shape": recipe.image_shape,
         "seed": recipe.seed,
-        "rows": [len(part.rows), digest(part.rows[places].numpy())],
-        "labels": None if part.labels is None else digest(part.labels.numpy()),
+        "data": [None if one is None else _digests(one) for one in (part, kept_aside)],
     }
     return "b2:" + hashlib.blake2b(json.dumps(described, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _digests(part: Part) -> list[Any]:
+    places = torch.linspace(0, len(part.rows) - 1, min(_SAMPLE_ROWS, len(part.rows))).long()
+    labels = None if part.labels is None else digest(part.labels.numpy())
+    return [len(part.rows), digest(part.rows[places].numpy()), labels]
 
 
 def _plain(component: tuple[str, Mapping[str, Any]]) -> list[Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hammingway.errors import MissingExtraError
+from hammingway.errors import FileFormatError, MissingExtraError
 from hammingway.storage import atomic_writer
 
 __all__ = ["LOG_NAME", "Log"]
@@ -45,11 +45,17 @@ class Log:
         self._events = _event_writer(folder) if tensorboard and folder is not None else None
 
     def start_at(self, step: int) -> None:
-        """Take up the entries of an interrupted run up to ``step``; later ones are dropped, as they come again."""
+        """Take up the entries of an interrupted run up to ``step``; later ones are dropped, as they come again.
+
+        Raises
+        ------
+        FileFormatError : a line of the file is no entry; the half line of an interruption, at its end, is dropped.
+        """
         if self._path is None:
             return
-        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.is_file() else []
-        self.entries = [entry for entry in map(_parsed, lines) if entry is not None and entry["step"] <= step]
+        lines = self._path.read_bytes().split(b"\n")[:-1] if self._path.is_file() else []
+        entries = [_parsed(line, number, self._path) for number, line in enumerate(lines, start=1)]
+        self.entries = [entry for entry in entries if entry["step"] <= step]
         with atomic_writer(self._path) as file:
             file.writelines(_line(entry) for entry in self.entries)
 
@@ -71,12 +77,14 @@ def _line(entry: Entry) -> bytes:
     return (json.dumps(entry) + "\n").encode()
 
 
-def _parsed(line: str) -> Entry | None:
-    """Return the entry, or None for the half line that an interruption may have left."""
+def _parsed(line: bytes, number: int, path: Path) -> Entry:
+    refusal = f"{path}, line {number} is damaged; remove that line, or the whole file, and give the command again."
     try:
         entry: Entry = json.loads(line)
-    except ValueError:
-        return None
+    except (ValueError, RecursionError) as error:  # no JSON, no text, or nested without end
+        raise FileFormatError(refusal) from error
+    if not isinstance(entry, dict) or not isinstance(entry.get("step"), int):
+        raise FileFormatError(refusal)
     return entry
 
 

@@ -190,8 +190,9 @@ def test_misspelt_option_of_the_last_variant_is_refused_before_the_first_is_trai
     assert not (folder / "out").exists()
 
 
-def test_damaged_result_is_refused(folder):
-    train(folder, TWO)
-    (folder / "out" / "dsh" / RESULT_NAME).write_text("{")
+@pytest.mark.parametrize("damaged", [b"{", b'{"\xff": 1}', b"[" * 100_000])
+def test_damaged_result_is_refused(folder, damaged):
+    (folder / "out" / "dsh").mkdir(parents=True)
+    (folder / "out" / "dsh" / RESULT_NAME).write_bytes(damaged)
     with pytest.raises(FileFormatError, match="remove it"):
         train(folder, TWO)

@@ -140,6 +140,16 @@ def test_folder_of_another_run_is_refused(blobs, tmp_path, change):
         other.fit(X, y, folder=tmp_path)
 
 
+def test_folder_is_refused_whichever_row_is_another_also_of_those_that_choose_the_epoch(blobs, tmp_path):
+    X, y = blobs
+    hasher().fit(X, y, folder=tmp_path)
+    for row in range(20):
+        other = X.copy()
+        other[row] += 1
+        with pytest.raises(InvalidInputError, match="holds a run of another configuration, seed or data"):
+            hasher().fit(other, y, folder=tmp_path)
+
+
 def test_damaged_checkpoint_is_refused(blobs, tmp_path):
     X, y = blobs
     hasher().fit(X, y, folder=tmp_path)

@@ -9,7 +9,7 @@ import pytest
 
 from hammingway.deep import DSH
 from hammingway.deep.log import LOG_NAME, Log
-from hammingway.errors import InvalidInputError, MissingExtraError
+from hammingway.errors import FileFormatError, InvalidInputError, MissingExtraError
 
 
 def entry(step):
@@ -36,6 +36,17 @@ def test_entries_after_the_checkpoint_and_half_lines_are_dropped(tmp_path):
     again.write(entry(3))
     assert again.entries == log.entries
     assert [json.loads(line)["step"] for line in (tmp_path / LOG_NAME).read_text().splitlines()] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("line", [b"\xff", b"5", b"[]", b"{}", b'{"step": null}', b"[" * 100_000, b"\0"])
+def test_damaged_line_is_refused_with_its_number(tmp_path, line):
+    log = Log(tmp_path)
+    log.write(entry(1))
+    with (tmp_path / LOG_NAME).open("ab") as file:
+        file.write(line + b"\n")
+    log.write(entry(2))
+    with pytest.raises(FileFormatError, match="line 2 is damaged; remove that line"):
+        Log(tmp_path).start_at(2)
 
 
 def test_log_of_a_fit_names_loss_terms_entropy_rate_and_validation(blobs, tmp_path):
