@@ -31,8 +31,10 @@ _ROTATION_ROWS = 20_000
 _ROTATION_TURNS = 20
 _SQUARE_BITS = 20  # of a value whose square is summed exactly, over up to 2**13 features
 _REGULARIZATION = 1e-4  # of the canonical correlations with labels, the default of SupervisedITQ
+_LARGEST_BREADTH = 1e6  # gradients are float32, and squared
 _WARM_SHARE = 0.2
 _CHECKS = 8  # looks at the held-out rows, besides the one at the start
+_TYPICAL_ROWS = 1000  # of which the scales at the start are taken
 _FIRST_SPREAD = 2.0  # standard deviation of the logits at the start
 
 
@@ -143,8 +145,8 @@ class Distilled(Hasher):
             raise InvalidInputError(f"use_labels must be True or False; got {self.use_labels!r}.")
         if self.n_steps is not None:
             check_whole_number("n_steps", self.n_steps)
-        if not is_from_zero(self.breadth):
-            raise InvalidInputError(f"breadth must be a number from 0; got {self.breadth!r}.")
+        if not is_from_zero(self.breadth) or self.breadth > _LARGEST_BREADTH:
+            raise InvalidInputError(f"breadth must be a number from 0 to {_LARGEST_BREADTH:g}; got {self.breadth!r}.")
         check_prefixes(self.prefix_bits, int(self.n_bits))
 
     def _needed_rows(self) -> int:
@@ -327,16 +329,36 @@ def distil(
 
 def _first_maps(start: NDArray[np.float32], teacher: Teacher, widths: Sequence[int]) -> tuple[Maps, np.float32]:
     """Return maps whose scores have a deviation of 1 and weights of size 1, and scale the teacher's rows to fit."""
-    weights = start / (teacher.x[teacher.taught] @ start).std()
+    taught = teacher.x[teacher.taught]
+    typical = _typical(taught)
+    weights = start / (taught @ start).std()
     unit = np.sqrt(np.square(weights).mean())
     teacher.x *= unit
     maps = Maps(weights / unit, widths=widths)
-    some = teacher.x[teacher.taught[:1000]]
+    some = typical * unit
     scores, codes = maps.ask(some), maps.encode(some)
     for place, width in enumerate(widths):
         spread = (scores[:, :width] @ codes[:, :width].T).std()
         maps.log_scales[:, place] = math.log(_FIRST_SPREAD / spread)
     return maps, unit
+
+
+def _typical(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return rows to take scales from: the first; where these are all equal, as padding is, one of them and others.
+
+    Raises
+    ------
+    InvalidInputError : all rows are equal.
+    """
+    if (rows[:_TYPICAL_ROWS] != rows[0]).any():
+        return rows[:_TYPICAL_ROWS]
+    others = rows[(rows != rows[0]).any(axis=1)]
+    if not len(others):
+        raise InvalidInputError(
+            "the training rows are all equal but for some of those held out to choose the best maps, so nothing can be "
+            "learnt; fit on more rows that differ."
+        )
+    return np.vstack([rows[:1], others[: _TYPICAL_ROWS - 1]])
 
 
 def _standardised(rows: TrainingRows, mean: NDArray[np.float64]) -> tuple[NDArray[np.float32], float]:

@@ -257,6 +257,7 @@ def test_progress_counts_to_the_end(mixture, arguments):
         ({"prefix_bits": [0, 4]}, "each of prefix_bits must be a whole number"),
         ({"prefix_bits": [True, 4]}, "each of prefix_bits must be a whole number"),
         ({"prefix_bits": [2.5]}, "each of prefix_bits must be a whole number"),
+        ({"breadth": 1e7}, "breadth must be a number from 0 to 1e[+]06"),
         ({"use_labels": "yes"}, "use_labels must be True or False"),
         ({"use_labels": True}, "requires y"),
     ],
@@ -274,3 +275,18 @@ def test_refuses_two_rows():
 def test_refuses_equal_rows():
     with pytest.raises(InvalidInputError, match="all equal"):
         Distilled(4).fit(np.ones((50, 4)))
+
+
+def test_refuses_rows_that_are_equal_but_for_one_that_is_held_out():
+    X = np.ones((50, 4))
+    X[35] = 2
+    with pytest.raises(InvalidInputError, match="all equal but for some of those held out"):
+        Distilled(4, random_state=0).fit(X)
+
+
+@pytest.mark.parametrize("n_others", [1, 1500])
+def test_takes_thousands_of_equal_rows_before_the_others(n_others):
+    others = np.random.default_rng(0).normal(size=(n_others, 8)) + 3
+    hasher = Distilled(8, random_state=1, n_steps=20).fit(np.vstack([np.zeros((1200, 8)), others]))
+    assert np.isfinite(hasher.project_queries(others)).all()
+    assert (hasher.encode(np.zeros((1, 8))).packed != hasher.encode(others[:1]).packed).any()
