@@ -41,6 +41,7 @@ from hammingway.storage import digest
 __all__ = ["Fitted", "Outputs", "Recipe", "fit_network"]
 
 _LEAST_ROWS = 2
+_LEAST_NORMALISED = 3  # rows of a micro-batch: nearly equal parts of that size have two at least
 _SAMPLE_ROWS = 1024  # of the data's digest
 _CHECKED_ROWS = 10_000
 
@@ -154,6 +155,7 @@ def start(
             f"training.select is 'loss', but the objective {recipe.objective[0]!r} needs neighbours, which only "
             "training rows have; select 'recall' or 'map'."
         )
+    refuse_single_rows(model.network, config.micro_batch_size)
     fingerprint = run_fingerprint(part, kept_aside, recipe)
     group.refuse_unlike(
         fingerprint, "the processes have other options, data or seeds; give all the same, the seed as a whole number."
@@ -184,6 +186,16 @@ def start(
         on_step=lambda done, total: None,
     )
     return run, State(EpochStatistics(recipe.n_bits))
+
+
+def refuse_single_rows(network: Network, micro_batch_size: int | None) -> None:
+    """Raise ConfigError if batch normalisation might see one row alone: an odd batch in parts of two leaves one."""
+    normalises = any(isinstance(module, torch.nn.BatchNorm1d) for module in network.modules())
+    if normalises and micro_batch_size is not None and micro_batch_size < _LEAST_NORMALISED:
+        raise ConfigError(
+            f"training.micro_batch_size must be at least {_LEAST_NORMALISED} for the network "
+            f"{network.registry_name!r}, whose batch normalisation needs rows side by side; got {micro_batch_size}."
+        )
 
 
 def settle(model: Model, rows: Rows, device: torch.device) -> NDArray[np.float32]:

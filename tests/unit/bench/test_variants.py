@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 from hammingway.bench.spec import DataSpec
@@ -35,6 +37,11 @@ def test_variants_and_table_rows_are_crossed_with_the_grid_in_order():
         for name, bits, epochs in (("wide", 64, 3), ("short", 16, 1), ("long", 16, 9))
         for seed in (0, 1)
     ]
+
+
+def test_run_is_named_by_a_value_that_no_option_takes_too():
+    (run,) = plan(grid={"objective.margin": (datetime.date(1979, 5, 27),)}).runs()
+    assert run.name == "objective.margin=-1979-05-27"
 
 
 def test_grid_alone_names_runs_by_their_values():

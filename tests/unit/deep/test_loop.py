@@ -67,6 +67,17 @@ def test_micro_batch_as_large_as_the_batch_changes_no_bit(blobs):
         assert_same_weights(whole, parts)
 
 
+@pytest.mark.parametrize("micro_batch_size", [1, 2])
+def test_micro_batches_too_small_for_batch_normalisation_are_refused(blobs, micro_batch_size):
+    training = {"epochs": 1, "batch_size": 15, "micro_batch_size": micro_batch_size}
+    with pytest.raises(ConfigError, match="must be at least 3 for the network 'mlp', whose batch normalisation"):
+        DSH(9, random_state=0, network={"name": "mlp", "batch_norm": True}, training=training).fit(*blobs)
+    DSH(9, random_state=0, network="linear", training=training).fit(*blobs)
+    DSH(
+        9, random_state=0, network={"name": "mlp", "batch_norm": True}, training={**training, "micro_batch_size": 3}
+    ).fit(*blobs)
+
+
 def test_running_statistics_of_micro_batches_count_once(blobs):
     X, y = blobs
     network = {"name": "mlp", "batch_norm": True}
