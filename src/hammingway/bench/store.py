@@ -8,20 +8,17 @@ later report can compute what it likes from them.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
-if sys.platform != "win32":
-    import fcntl
-
+from hammingway.bench.sole_use import sole_use
 from hammingway.bench.spec import RunSpec
 from hammingway.config import Config
-from hammingway.errors import FileFormatError, InvalidInputError
+from hammingway.errors import FileFormatError
 
 __all__ = ["RECORD_VERSION", "Costs", "DataFacts", "RankingResult", "Record", "RecordStore", "read_records"]
 
@@ -151,42 +148,17 @@ class RecordStore:
                 return record
         return None
 
-    @contextmanager
-    def exclusive(self) -> Iterator[None]:
+    def exclusive(self) -> AbstractContextManager[None]:
         """Keep every other process out of the file for a while; it is made if need be, and removed if still empty.
 
-        Two evaluations at once would measure the same runs twice, and disturb each other's timings. The lock goes
-        with the process, however it ends. On Windows nothing is locked.
+        Two evaluations at once would measure the same runs twice, and disturb each other's timings.
 
         Raises
         ------
         InvalidInputError : another process holds the file.
         """
-        made = not self.path.parent.exists()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with self.path.open("a+b") as file:
-                self._lock(file)
-                try:
-                    yield
-                finally:
-                    if not self.path.stat().st_size:
-                        self.path.unlink()
-        finally:
-            if made:
-                with suppress(OSError):  # not empty: it holds the records
-                    self.path.parent.rmdir()
-
-    def _lock(self, file: IO[bytes]) -> None:
-        if sys.platform == "win32":
-            return
         busy = f"{self.path.parent} is in use by another evaluation; wait until it ends, or give another folder."
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InvalidInputError(busy) from error
-        if not self.path.exists() or not os.path.samestat(os.fstat(file.fileno()), self.path.stat()):
-            raise InvalidInputError(busy)  # its holder removed it, still empty, between our opening and locking it
+        return sole_use(self.path, busy=busy)
 
     def append(self, record: Record) -> None:
         """Write one record and flush it to disk; an unfinished last line is removed first."""

@@ -16,6 +16,7 @@ from hammingway import registry
 from hammingway.bench.data import open_data
 from hammingway.bench.evaluate import Setting, make_hasher, measured, now, prepare, preparing
 from hammingway.bench.session import Bar
+from hammingway.bench.sole_use import sole_use
 from hammingway.bench.store import Record
 from hammingway.bench.timing import Times, timed_fit
 from hammingway.bench.variants import RUN_FIELDS, TrainingPlan, VariantRun
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["HASHER_NAME", "RESULT_NAME", "VariantResult", "train_plan"]
 
 HASHER_NAME, RESULT_NAME = "hasher.safetensors", "result.json"
+_LOCK_NAME = ".lock"
 _NO_MORE = -1
 
 Told = Callable[[Mapping[str, Any]], None]
@@ -86,7 +88,8 @@ def train_plan(
     Raises
     ------
     ConfigError, UnknownNameError : an option of any variant that cannot be used, before the first is run.
-    InvalidInputError : a folder holds the result of another variant, or of other data.
+    InvalidInputError : a folder holds the result of another variant, or of other data; or another process trains
+        into ``out``.
     """
     runs = plan.runs()
     hashers = [_hasher_of(run) for run in runs]
@@ -97,25 +100,27 @@ def train_plan(
     if process_number() > 0:
         _train_along(plan, runs, Path(out), data_dir=data_dir)
         return []
-    with bar("reading data") as progress:
-        data = open_data(plan.data, data_dir=data_dir, progress=progress)
-    with bar(preparing(plan)) as progress:
-        setting = prepare(data, plan, progress=progress)
-    results, outputs = [], {"report": on_entry, "tensorboard": tensorboard}
-    for number, run in enumerate(runs):
-        folder = Path(out) / run.name
-        result = _known(folder, run, setting)
-        if result is None:
-            if hashers[number].fits_together:
-                _next_of_first(number)
-            with bar(run.name) as progress:
-                result = _train(run, setting, folder, progress=progress, **outputs)
-            with atomic_writer(folder / RESULT_NAME) as file:
-                file.write(msgspec.json.format(msgspec.json.encode(result)))
-        results.append(result)
-        if on_result is not None:
-            on_result(result)
-    _next_of_first(_NO_MORE)
+    busy = f"{out} is in use by another training; wait until it ends, or give another folder."
+    with sole_use(Path(out) / _LOCK_NAME, busy=busy):
+        with bar("reading data") as progress:
+            data = open_data(plan.data, data_dir=data_dir, progress=progress)
+        with bar(preparing(plan)) as progress:
+            setting = prepare(data, plan, progress=progress)
+        results, outputs = [], {"report": on_entry, "tensorboard": tensorboard}
+        for number, run in enumerate(runs):
+            folder = Path(out) / run.name
+            result = _known(folder, run, setting)
+            if result is None:
+                if hashers[number].fits_together:
+                    _next_of_first(number)
+                with bar(run.name) as progress:
+                    result = _train(run, setting, folder, progress=progress, **outputs)
+                with atomic_writer(folder / RESULT_NAME) as file:
+                    file.write(msgspec.json.format(msgspec.json.encode(result)))
+            results.append(result)
+            if on_result is not None:
+                on_result(result)
+        _next_of_first(_NO_MORE)
     return results
 
 

@@ -196,3 +196,12 @@ def test_damaged_result_is_refused(folder, damaged):
     (folder / "out" / "dsh" / RESULT_NAME).write_bytes(damaged)
     with pytest.raises(FileFormatError, match="remove it"):
         train(folder, TWO)
+
+
+def test_two_trainings_at_once_into_one_folder_are_refused(folder):
+    def another(result):
+        with pytest.raises(InvalidInputError, match="in use by another training; wait until it ends"):
+            train(folder, TWO)
+
+    assert [result.status for result in train(folder, TWO, on_result=another)] == ["trained", "trained"]
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["dsh", "linear"]
