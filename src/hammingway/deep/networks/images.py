@@ -73,10 +73,13 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    # ValueError, LookupError: torch's reader of a text, or of a file with a flipped bit
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, LookupError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
         raise FileFormatError(f"{path} is not a readable file of weights: {reason}.") from error
-    if not isinstance(weights, Mapping) or not all(isinstance(value, Tensor) for value in weights.values()):
+    if not isinstance(weights, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items()
+    ):
         raise FileFormatError(f"{path} holds more than tensors by name; save the model's state_dict alone.")
     return dict(weights)
 

@@ -80,3 +80,16 @@ def test_vectors_and_too_small_images_are_refused():
         image_shape("x", (12,))
     with pytest.raises(ShapeError, match="at least 8 x 8; got 7 x 9"):
         image_shape("x", (3, 7, 9), least=8)
+
+
+@pytest.mark.parametrize("content", [b"hello", b"version https://git-lfs.github.com/spec/v1", b"<!DOCTYPE html>"])
+def test_text_in_the_place_of_weights_is_refused(tmp_path, content):
+    (tmp_path / "weights.pth").write_bytes(content)
+    with pytest.raises(FileFormatError, match="is not a readable file of weights"):
+        read_weights(tmp_path / "weights.pth")
+
+
+def test_weights_by_number_are_refused(tmp_path):
+    torch.save({1: torch.zeros(2)}, tmp_path / "weights.pth")
+    with pytest.raises(FileFormatError, match="more than tensors by name"):
+        read_weights(tmp_path / "weights.pth")
