@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hammingway import registry
+from hammingway.codes import MAX_BITS
 from hammingway.errors import ConfigError, FileFormatError, HammingwayError, InvalidInputError, UnknownNameError
 from hammingway.storage import digest, read_arrays, write_arrays
 
@@ -23,6 +24,7 @@ __all__ = ["fingerprint", "load_hasher", "save_hasher"]
 _KIND = "hasher"
 # Parameters that older versions did not know: left out where they are None, so that fingerprints stay what they were.
 _LEFT_OUT = {"norm_correction", "prefix_bits"}
+_LARGEST = {"n_bits": MAX_BITS, "n_features": 2**31 - 1}
 
 
 def save_hasher(hasher: Hasher, path: str | os.PathLike[str]) -> None:
@@ -118,6 +120,8 @@ def _check_header(header: dict[str, Any], path: str | os.PathLike[str]) -> None:
     kinds = {"hasher": str, "parameters": dict, "n_features": int, "n_bits": int, "description": dict}
     given = {"description": {}} | header
     wrong = [key for key, kind in kinds.items() if not isinstance(given.get(key), kind)]
+    # Before anything is built in this size.
+    wrong += [key for key, most in _LARGEST.items() if key not in wrong and not 1 <= given[key] <= most]
     names = header.get("feature_names")
     if names is not None and not (
         isinstance(names, list)

@@ -27,6 +27,8 @@ def saved(tmp_path):
         ({"n_features": "24"}, "no valid n_features"),
         ({"description": "text"}, "no valid description"),
         ({"n_features": 23}, "24"),
+        ({"n_features": 0}, "no valid n_features"),
+        ({"n_bits": 10**9, "parameters": {"n_bits": 10**9}}, "no valid n_bits"),
         ({"n_bits": 9}, "expected"),
         ({"feature_names": ["a"]}, "feature_names"),
         ({"feature_names": list(range(24))}, "feature_names"),
