@@ -53,12 +53,18 @@ class CommandError(click.ClickException):
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C, exit code 130 as shells expect (128 + SIGINT)."""
+    """Ctrl-C, exit code 130 as shells expect (128 + SIGINT).
+
+    Parameters
+    ----------
+    kept : what was kept of the work, as in "run keeps step 17 of 400"; empty for nothing.
+    """
 
     exit_code = 130
 
-    def __init__(self) -> None:
-        super().__init__("Interrupted; unfinished outputs were removed.")
+    def __init__(self, kept: str = "") -> None:
+        outcome = f"{kept}, and the same command goes on from there" if kept else "unfinished outputs were removed"
+        super().__init__(f"Interrupted; {outcome}.")
 
 
 def writable_streams() -> None:
@@ -150,7 +156,7 @@ def one_sentence() -> Iterator[None]:
     except MemoryError as error:
         raise CommandError(_memory_sentence(error)) from error
     except KeyboardInterrupt as error:
-        raise Interrupted from error
+        raise Interrupted(str(error)) from error
 
 
 def _usage_sentence(error: click.UsageError) -> str:

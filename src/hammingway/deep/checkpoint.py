@@ -118,6 +118,7 @@ class Checkpoint:
     """
 
     def __init__(self, folder: Path, run: str, *, seconds: float = _SECONDS) -> None:
+        self.folder = folder
         self._path, self._run, self._seconds = folder / CHECKPOINT_NAME, run, seconds
         self._written = time.monotonic()
 

@@ -20,6 +20,7 @@ from hammingway.deep.batches import Batch
 from hammingway.deep.checkpoint import Best, Checkpoint, EpochStatistics, State
 from hammingway.deep.config import Training
 from hammingway.deep.distributed import Group, first_says, summed
+from hammingway.deep.interruption import Interruption
 from hammingway.deep.log import Log
 from hammingway.deep.model import Model
 from hammingway.deep.optimizing import clip, rate_at, set_rate
@@ -66,32 +67,38 @@ def train(run: Run, state: State) -> None:
     Raises
     ------
     TrainingError : the loss is not finite, or the code collapsed.
+    KeyboardInterrupt : Ctrl-C; where there is a checkpoint, and one process, it keeps the step that was under way.
     """
     started, worked = time.perf_counter() - state.seconds, summed(time.process_time()) - state.processor_seconds
-    while state.step < run.total_steps and not state.stopped:
-        batch = next_batch(run, state.step)
-        rate = rate_at(run.config, state.step, run.total_steps, run.sampler.steps_per_epoch)
-        set_rate(run.optimizer, rate)
-        loss, scores = gradients(run, batch)
-        if run.config.clip_norm is not None:
-            clip(run.model, run.config.clip_norm)
-        run.optimizer.step()
-        state.step += 1
-        state.statistics.add(loss, run.model.objective.terms, scores)
-        state.seconds, state.processor_seconds = time.perf_counter() - started, summed(time.process_time()) - worked
-        at_end = state.step % run.sampler.steps_per_epoch == 0 or state.step == run.total_steps
-        if at_end:
-            times = {"seconds": state.seconds, "processor_seconds": state.processor_seconds}
-            finish_epoch(run, state, {"learning_rate": rate, **{name: round(one, 3) for name, one in times.items()}})
-        if (
-            run.checkpoint is not None
-            and run.group.rank == 0
-            and (run.checkpoint.is_due() or state.step == run.total_steps or state.stopped)
-        ):
-            run.checkpoint.save(state, run.model, run.optimizer)
-        run.on_step(state.step, run.total_steps)
+    with Interruption(wanted=run.checkpoint is not None and run.group.size == 1) as interruption:
+        while state.step < run.total_steps and not state.stopped:
+            rate = take_step(run, state)
+            state.seconds, state.processor_seconds = time.perf_counter() - started, summed(time.process_time()) - worked
+            if state.step % run.sampler.steps_per_epoch == 0 or state.step == run.total_steps:
+                times = {"seconds": round(state.seconds, 3), "processor_seconds": round(state.processor_seconds, 3)}
+                finish_epoch(run, state, {"learning_rate": rate, **times})
+            ends = interruption.waits or state.step == run.total_steps or state.stopped
+            if run.checkpoint is not None and run.group.rank == 0 and (ends or run.checkpoint.is_due()):
+                run.checkpoint.save(state, run.model, run.optimizer)
+                if interruption.waits:
+                    raise KeyboardInterrupt(f"{run.checkpoint.folder} keeps step {state.step} of {run.total_steps}")
+            run.on_step(state.step, run.total_steps)
     if state.best is not None:
         run.model.load_state_dict(state.best.weights)
+
+
+def take_step(run: Run, state: State) -> float:
+    """Change the weights by the next batch, count the step, and return its learning rate."""
+    batch = next_batch(run, state.step)
+    rate = rate_at(run.config, state.step, run.total_steps, run.sampler.steps_per_epoch)
+    set_rate(run.optimizer, rate)
+    loss, scores = gradients(run, batch)
+    if run.config.clip_norm is not None:
+        clip(run.model, run.config.clip_norm)
+    run.optimizer.step()
+    state.step += 1
+    state.statistics.add(loss, run.model.objective.terms, scores)
+    return rate
 
 
 def next_batch(run: Run, step: int) -> Batch:

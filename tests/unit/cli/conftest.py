@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +14,11 @@ from click.testing import CliRunner, Result
 from hammingway import ITQ, FlatIndex, RandomHyperplanes
 from hammingway.cli.main import main
 from hammingway.code_files import write_codes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from hammingway.deep.batches import Batch
 
 Run = Callable[..., Result]
 
@@ -37,6 +44,21 @@ def refused(run: Run) -> Callable[..., str]:
         return result.stderr.removeprefix("Error: ").removesuffix("\n")
 
     return refuse
+
+
+@pytest.fixture
+def ctrl_c_in_third_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send this process Ctrl-C in the middle of the third step of every training."""
+    from hammingway.deep import loop
+
+    real = loop.gradients
+
+    def pressed_in_the_middle(run: loop.Run, batch: Batch) -> tuple[float, Tensor]:
+        if batch.step == 2:
+            signal.raise_signal(signal.SIGINT)
+        return real(run, batch)
+
+    monkeypatch.setattr(loop, "gradients", pressed_in_the_middle)
 
 
 @pytest.fixture(scope="session")

@@ -126,6 +126,12 @@ def test_interrupt_prints_one_line():
     assert result.stderr == "Error: Interrupted; unfinished outputs were removed.\n"
 
 
+def test_interrupt_says_what_was_kept_of_the_work():
+    result = CliRunner().invoke(group_failing_with(KeyboardInterrupt("run keeps step 3 of 9")), ["fail"])
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert result.stderr == "Error: Interrupted; run keeps step 3 of 9, and the same command goes on from there.\n"
+
+
 def test_bug_keeps_its_traceback():
     result = CliRunner().invoke(group_failing_with(RuntimeError("a bug")), ["fail"])
     assert isinstance(result.exception, RuntimeError)

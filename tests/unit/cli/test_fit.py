@@ -149,6 +149,19 @@ def test_deep_hasher_takes_its_options_by_path(run, files, vectors, tmp_path):
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"log.jsonl", "checkpoint.safetensors"}
 
 
+def test_interrupted_fit_says_which_step_its_folder_keeps(run, files, tmp_path, ctrl_c_in_third_step):
+    folder = tmp_path / "run"
+    arguments = ("fit", files / "vectors.npy", "--hasher", "dsh", "--bits", 8, "--labels", files / "labels.npy")
+    settings = ("--set", "training.steps=9", "--run-dir", folder, "--out", tmp_path / "m")
+    result = run(*arguments, *settings)
+    assert (result.exit_code, result.stdout) == (130, "")
+    sentence = f"Error: Interrupted; {folder} keeps step 3 of 9, and the same command goes on from there.\n"
+    assert result.stderr == sentence
+    assert not (tmp_path / "m").exists()
+    result = run(*arguments, *settings)
+    assert result.exit_code == 0, result.output
+
+
 @pytest.mark.parametrize(
     ("hasher", "arguments", "said"),
     [

@@ -66,6 +66,18 @@ def test_tensorboard_events_stand_beside_the_log_on_demand(run, files, plan, tmp
         assert len(list(folder.glob("events.out.tfevents.*"))) == 1
 
 
+def test_interrupted_training_says_which_step_the_folder_of_its_variant_keeps(
+    run, files, plan, tmp_path, ctrl_c_in_third_step
+):
+    plan.write_text(PLAN.replace("epochs = 1", "steps = 9"))
+    result = run("train", plan, "--out", tmp_path / "out", "--data-dir", files)
+    assert (result.exit_code, result.stdout) == (130, "")
+    kept = tmp_path / "out" / "objective.margin=4.0"
+    assert result.stderr == (
+        f"Error: Interrupted; {kept} keeps step 3 of 9, and the same command goes on from there.\n"
+    )
+
+
 def test_dry_run_trains_nothing(run, plan, tmp_path):
     result = run("train", plan, "--out", tmp_path / "out", "--dry-run")
     assert result.stdout.splitlines()[0].startswith("objective.margin=4.0: dsh(objective={'margin': 4.0}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -92,6 +93,43 @@ def test_state_of_every_objective_survives(blobs, tmp_path, every_step, objectiv
     with pytest.raises(PowerCutError):
         hasher(objective=objective, n_bits=16).fit(X, y, folder=tmp_path, progress=interrupted_at(5))
     assert_same_outcome(hasher(objective=objective, n_bits=16).fit(X, y, folder=tmp_path), expected)
+
+
+@pytest.mark.parametrize("step", [1, 4, STEPS])
+def test_run_that_ctrl_c_ends_keeps_the_step_under_way_and_goes_on_to_the_same_weights(
+    blobs, tmp_path, monkeypatch, step
+):
+    X, y = blobs
+    real = loop.gradients
+
+    def pressed_in_the_middle(run, batch):
+        if batch.step == step - 1:
+            signal.raise_signal(signal.SIGINT)
+        return real(run, batch)
+
+    whole = hasher().fit(X, y)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match=f"keeps step {step} of {STEPS}"):
+        patch.setattr(loop, "gradients", pressed_in_the_middle)
+        hasher().fit(X, y, folder=tmp_path)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    done = []
+    resumed = hasher().fit(X, y, folder=tmp_path, progress=lambda steps, total: done.append(steps))
+    assert done[0] == step
+    assert_same_outcome(resumed, whole)
+
+
+def test_run_without_a_folder_is_interrupted_at_once(blobs, monkeypatch):
+    steps = []
+
+    def pressed(run, batch):
+        steps.append(batch.step)
+        signal.raise_signal(signal.SIGINT)
+        pytest.fail("the step went on")
+
+    monkeypatch.setattr(loop, "gradients", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        hasher().fit(*blobs)
+    assert steps == [0]
 
 
 def test_lost_minutes_are_trained_again_to_the_same_end(blobs, tmp_path, monkeypatch):
