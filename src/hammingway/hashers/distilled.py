@@ -245,9 +245,10 @@ def check_prefixes(prefix_bits: object, n_bits: int) -> None:
             check_whole_number("each of prefix_bits", width)
         if all(first < last for first, last in pairwise((*prefix_bits, n_bits))):
             return
+    widths = ",".join(str(width) for width in (n_bits // 4, n_bits // 2) if width)
+    example = f"as in prefix_bits=[{widths}], " if widths else ""
     raise InvalidInputError(
-        f"prefix_bits must be numbers that rise and lie below n_bits = {n_bits}, as in [64, 128], or None; "
-        f"got {prefix_bits!r}."
+        f"prefix_bits must be numbers that rise and lie below n_bits = {n_bits}, {example}or None; got {prefix_bits!r}."
     )
 
 

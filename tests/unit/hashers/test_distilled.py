@@ -253,7 +253,7 @@ def test_progress_counts_to_the_end(mixture, arguments):
         ({"prefix_bits": 4}, "prefix_bits must be numbers that rise"),
         ({"prefix_bits": "4"}, "prefix_bits must be numbers that rise"),
         ({"prefix_bits": [4, 4]}, "prefix_bits must be numbers that rise"),
-        ({"prefix_bits": [2, 8]}, r"below n_bits = 8, as in \[64, 128\], or None; got \[2, 8\]"),
+        ({"prefix_bits": [2, 8]}, r"below n_bits = 8, as in prefix_bits=\[2,4\], or None; got \[2, 8\]"),
         ({"prefix_bits": [0, 4]}, "each of prefix_bits must be a whole number"),
         ({"prefix_bits": [True, 4]}, "each of prefix_bits must be a whole number"),
         ({"prefix_bits": [2.5]}, "each of prefix_bits must be a whole number"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 from collections.abc import Mapping
@@ -35,12 +36,23 @@ def image_shape(network: str, input_shape: tuple[int, ...], *, least: int = 1) -
     if len(input_shape) != 3:
         raise ShapeError(
             f"The network {network!r} takes images; got examples of shape {input_shape}. Give image_shape, (height, "
-            "width, channels), or take a network on vectors ('linear', 'mlp')."
+            f"width, channels){_square(input_shape)}, or take a network on vectors ('linear', 'mlp')."
         )
     channels, height, width = input_shape
     if min(height, width) < least:
         raise ShapeError(f"The network {network!r} takes images of at least {least} x {least}; got {height} x {width}.")
     return channels, height, width
+
+
+def _square(input_shape: tuple[int, ...]) -> str:
+    """Return how to write, in Python and in the shell, that rows are square images of one channel or of three."""
+    n_values = math.prod(input_shape)
+    for channels in (1, 3):
+        side = math.isqrt(n_values // channels)
+        if side * side * channels == n_values:
+            shape = f"{side}, {side}, {channels}"
+            return f", as in image_shape=({shape}), in the shell --param image_shape=[{shape.replace(' ', '')}]"
+    return ""
 
 
 def check_pixels(images: Rows) -> None:

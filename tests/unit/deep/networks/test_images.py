@@ -74,10 +74,20 @@ def test_missing_files_and_whole_models_are_refused(tmp_path):
         read_weights(tmp_path / "model.pth")
 
 
+@pytest.mark.parametrize(
+    ("n_values", "in_python", "in_shell"),
+    [(784, "(28, 28, 1)", "[28,28,1]"), (3072, "(32, 32, 3)", "[32,32,3]"), (12, "(2, 2, 3)", "[2,2,3]")],
+)
+def test_vectors_that_may_be_square_images_are_refused_with_the_shape_to_give(n_values, in_python, in_shell):
+    with pytest.raises(ShapeError) as refusal:
+        image_shape("x", (n_values,))
+    assert f"as in image_shape={in_python}, in the shell --param image_shape={in_shell}, or" in str(refusal.value)
+
+
 def test_vectors_and_too_small_images_are_refused():
     assert image_shape("x", (3, 8, 9)) == (3, 8, 9)
-    with pytest.raises(ShapeError, match="takes images"):
-        image_shape("x", (12,))
+    with pytest.raises(ShapeError, match=r"takes images; .* \(height, width, channels\), or take"):
+        image_shape("x", (13,))
     with pytest.raises(ShapeError, match="at least 8 x 8; got 7 x 9"):
         image_shape("x", (3, 7, 9), least=8)
 
