@@ -14,9 +14,9 @@ from hammingway.suggest import did_you_mean
 if TYPE_CHECKING:
     from hammingway.hashers import Hasher
 
-__all__ = ["make_hasher"]
+__all__ = ["OWN_OPTIONS", "make_hasher"]
 
-_OWN_OPTIONS = {"n_bits": "--bits", "random_state": "--seed"}
+OWN_OPTIONS = {"n_bits": "--bits", "random_state": "--seed"}
 
 
 def make_hasher(
@@ -43,17 +43,17 @@ def make_hasher(
     """
     kind = registry.load("hashers", name)
     values = dict(params)
-    known = set(inspect.signature(kind).parameters) - set(_OWN_OPTIONS)
+    known = set(inspect.signature(kind).parameters) - set(OWN_OPTIONS)
     for key in values:
-        if key in _OWN_OPTIONS:
-            raise InvalidInputError(f"--param cannot set {key!r}; give it as {_OWN_OPTIONS[key]}.")
+        if key in OWN_OPTIONS:
+            raise InvalidInputError(f"--param cannot set {key!r}; give it as {OWN_OPTIONS[key]}.")
         if key not in known:
             raise InvalidInputError(f"The hasher {name!r} has no --param {key!r}. {did_you_mean(key, known)}")
     if n_bits is not None:
         values["n_bits"] = n_bits
     for path, value in settings:
         key = path.partition(".")[0]
-        if key in _OWN_OPTIONS or key not in known:
+        if key in OWN_OPTIONS or key not in known:
             raise InvalidInputError(f"The hasher {name!r} has no {key!r} for --set. {did_you_mean(key, known)}")
         set_at(values, path, value)
     hasher: Hasher = kind(random_state=seed, **values)

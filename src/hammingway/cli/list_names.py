@@ -15,7 +15,7 @@ from hammingway.cli.options import json_option
 __all__ = ["command"]
 
 KINDS = ("hashers", "objectives", "networks", "indexes", "datasets", "metrics", "formats")
-WITH_OPTIONS = ("objectives", "networks")
+WITH_OPTIONS = ("hashers", "objectives", "networks")
 TRAINING = "training"
 FORMATS = {
     "npy": "NumPy array of any number type (.npy); memory-mapped.",
@@ -41,11 +41,12 @@ FORMATS = {
 def command(kind: str | None, name: str | None, as_json: bool) -> None:
     """List hashers, objectives and networks of deep ones, indexes, data sets, metrics and file formats.
 
-    With a KIND (hashers, objectives, networks, indexes, datasets, metrics or formats), only these. Each
-    name comes with a line on what it is.
+    With a KIND (hashers, objectives, networks, indexes, datasets, metrics, formats or training), only these.
+    Each name comes with a line on what it is.
 
-    'list objectives NAME' and 'list networks NAME' list the options of one with their defaults, 'list training'
-    those of a training, as --set takes them behind 'objective.', 'network.' and 'training.'.
+    'list hashers NAME' lists the parameters of one with their defaults, as --bits N and --param NAME=VALUE set
+    them. 'list objectives NAME' and 'list networks NAME' list the options of one, 'list training' those of a
+    training, as --set takes them behind 'objective.', 'network.' and 'training.'.
     """
     if name is not None or kind == TRAINING:
         _show_options(kind, name, as_json=as_json)
@@ -58,18 +59,22 @@ def command(kind: str | None, name: str | None, as_json: bool) -> None:
 
 
 def _show_options(kind: str | None, name: str | None, *, as_json: bool) -> None:
-    from hammingway.cli.option_lists import options_of, training_options, typed
+    from hammingway.cli.option_lists import hasher_parameters, options_of, training_options, typed, typed_parameter
 
+    spelling = typed_parameter if kind == "hashers" else typed
     if kind == TRAINING and name is None:
         table, title = training_options(), TRAINING
     elif kind in WITH_OPTIONS and name is not None:
-        table, title = options_of(kind, name), f"{kind.removesuffix('s')} {name}"
+        table = hasher_parameters(name) if kind == "hashers" else options_of(kind, name)
+        title = f"{kind.removesuffix('s')} {name}"
     else:
-        raise click.UsageError(f"only {' and '.join(WITH_OPTIONS)} have options by NAME; leave {name!r} out.")
+        raise click.UsageError(
+            f"only {', '.join(WITH_OPTIONS[:-1])} and {WITH_OPTIONS[-1]} have options by NAME; leave {name!r} out."
+        )
     if as_json:
         click.echo(json.dumps(table, indent=2))
         return
-    entries = {typed(option, facts["default"]): facts["what"] for option, facts in table.items()}
+    entries = {spelling(option, facts["default"]): facts["what"] for option, facts in table.items()}
     click.echo("\n".join(_section(title, entries.items())) if entries else f"{title}: no options")
 
 

@@ -1,4 +1,4 @@
-"""The options that ``--set`` and plans take, with their defaults, from the configuration that defines them."""
+"""The options that ``--param``, ``--set`` and plans take, with their defaults, from the class that defines them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,34 @@ from typing import Any
 import msgspec
 
 from hammingway import registry
+from hammingway.cli.hasher_choice import OWN_OPTIONS
 from hammingway.config import Config, to_mapping
 
-__all__ = ["described", "options_of", "training_options", "typed"]
+__all__ = ["described", "hasher_parameters", "options_of", "training_options", "typed", "typed_parameter"]
 
 _ENTRY = re.compile(r"(\w+(?:, \w+)*) : (.*)")
 _ROLE = re.compile(r":\w+(?::\w+)*:`~?([^`]*)`")
+
+
+def hasher_parameters(name: str) -> dict[str, dict[str, Any]]:
+    """Return parameter -> its ``default`` and ``what`` it is, of the hasher registered as ``name``.
+
+    ``random_state`` is left out: a fit from the shell always gives it, as its seed.
+
+    Raises
+    ------
+    UnknownNameError : no such name.
+    MissingExtraError : a deep hasher, and PyTorch is not installed.
+    """
+    kind = registry.load("hashers", name)
+    texts: dict[str, str] = {}
+    for one in reversed(kind.__mro__):
+        texts |= _parameters(one.__dict__.get("__doc__") or "")
+    return {
+        parameter.name: {"default": parameter.default, "what": texts.get(parameter.name, "")}
+        for parameter in inspect.signature(kind).parameters.values()
+        if parameter.name != "random_state"
+    }
 
 
 def options_of(kind: str, name: str) -> dict[str, dict[str, Any]]:
@@ -64,6 +86,19 @@ def typed(name: str, default: Any) -> str:
     """
     value = default if isinstance(default, str) else json.dumps(default, separators=(",", ":"))
     return f"{name}={value}"
+
+
+def typed_parameter(name: str, default: Any) -> str:
+    """Return a hasher's parameter as it is typed behind ``hammingway fit``.
+
+    Examples
+    --------
+    >>> typed_parameter("n_bits", 64), typed_parameter("prefix_bits", None)
+    ('--bits 64', '--param prefix_bits=null')
+    """
+    if name not in OWN_OPTIONS:
+        return f"--param {typed(name, default)}"
+    return OWN_OPTIONS[name] if default is None else f"{OWN_OPTIONS[name]} {default}"
 
 
 def _parameters(docstring: str) -> dict[str, str]:

@@ -46,7 +46,8 @@ class DeepHasher(Hasher):
         them. None for the class's own.
     network : registry name, or a mapping with 'name' and the network's options; 'hammingway list networks' names
         them. None for the class's own.
-    training : fields of :class:`~hammingway.deep.config.Training` that differ from the class's own.
+    training : fields of :class:`~hammingway.deep.config.Training` that differ from the class's own; 'hammingway list
+        training' lists them.
     image_shape : (height, width, channels) if a row of X is a flattened image, channels last; None for vectors.
     random_state : int for the same hasher every time; None for another each time; or a NumPy ``RandomState``.
     max_training_rows : rows to learn from; None for all.

@@ -87,6 +87,25 @@ def test_options_are_shown_as_they_are_typed(run):
     assert "factor of the learning rate of all but the head" in inherited and "0.1, as the head" in inherited
 
 
+@pytest.mark.parametrize("name", registry.names("hashers"))
+def test_every_parameter_of_a_hasher_but_its_seed_is_listed_with_its_default_and_a_line(run, name):
+    pytest.importorskip("torch")
+    parameters = json.loads(run("list", "hashers", name, "--json").stdout)
+    defaults = registry.load("hashers", name)().get_params()
+    assert defaults.pop("random_state") is None
+    assert {parameter: facts["default"] for parameter, facts in parameters.items()} == defaults
+    assert all(facts["what"] for facts in parameters.values())
+    assert not any("`" in facts["what"] or "None" in facts["what"] for facts in parameters.values())
+
+
+def test_parameters_of_hashers_are_shown_as_they_are_typed(run):
+    lines = run("list", "hashers", "itq").stdout.splitlines()
+    assert lines[0] == "hasher itq:"
+    assert lines[1].startswith("  --bits 64 ") and "at most the number of features" in lines[1]
+    assert any(line.startswith("  --param n_iterations=50 ") for line in lines)
+    assert any(line.startswith("  --bits  ") for line in run("list", "hashers", "sign").stdout.splitlines())
+
+
 def test_options_of_a_training_are_listed(run):
     pytest.importorskip("torch")
     from hammingway.deep import Training
@@ -99,5 +118,6 @@ def test_options_of_a_training_are_listed(run):
 def test_names_without_options_are_refused(refused):
     pytest.importorskip("torch")
     assert "Did you mean 'hagcn'?" in refused("list", "objectives", "hagnc")
+    assert "Did you mean 'distilled'?" in refused("list", "hashers", "distiled")
     for kind in ("metrics", "training"):
-        assert "only objectives and networks have options by NAME" in refused("list", kind, "x")
+        assert "only hashers, objectives and networks have options by NAME" in refused("list", kind, "x")

@@ -74,8 +74,8 @@ def test_no_command_shows_the_help_and_exits_with_2():
         (["info", "--jsn"], "No such option '--jsn'. Did you mean '--json'? See 'hammingway info --help'."),
         (["list", "networks", "x", "y"], "Got unexpected extra argument (y). See 'hammingway list --help'."),
         (
-            ["list", "hashers", "x"],
-            "only objectives and networks have options by NAME; leave 'x' out. See 'hammingway list --help'.",
+            ["list", "indexes", "x"],
+            "only hashers, objectives and networks have options by NAME; leave 'x' out. See 'hammingway list --help'.",
         ),
     ],
 )
