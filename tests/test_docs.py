@@ -33,6 +33,7 @@ PYTHON_PAGES = [
     TABLE_PAGE,
     "docs/explanation/deep-methods.md",
     "docs/explanation/distilled-codes.md",
+    "docs/explanation/metrics.md",
     CODES_PAGE,
 ]
 SHELL_PAGES = ["README.md", FILE_PAGE, "docs/howto/collection-from-the-shell.md"]
