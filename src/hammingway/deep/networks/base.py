@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,12 +14,14 @@ from torch import Tensor, nn
 from hammingway import registry
 from hammingway.config import Config, from_mapping
 from hammingway.deep.objectives.base import NoOptions
+from hammingway.errors import ConfigError
 
 if TYPE_CHECKING:
     from hammingway.deep.batches import Rows
 
 __all__ = ["Network", "ParameterGroup", "Standardize", "make_network"]
 
+_TOO_LARGE = ("can't allocate memory", "overflowed", "Overflow", "out of memory")
 _STATISTICS_ROWS = 1024  # a block; sums are taken block by block, in this order
 
 
@@ -122,9 +125,24 @@ def make_network(
     Raises
     ------
     UnknownNameError : no such network.
-    ConfigError : an unknown option, or one of the wrong type or range.
+    ConfigError : an unknown option, one of the wrong type or range, or weights that no memory holds.
     ShapeError : the network does not take input of this shape.
     """
     kind = registry.load("networks", name)
-    network: Network = kind(from_mapping(kind.Options, options, where=where), input_shape, n_bits)
+    chosen = from_mapping(kind.Options, options, where=where)
+    with _refusing_what_no_memory_holds(name):
+        network: Network = kind(chosen, input_shape, n_bits)
     return network
+
+
+@contextmanager
+def _refusing_what_no_memory_holds(name: str) -> Iterator[None]:
+    """Turn what torch raises at widths like 10**12 into an error of ours; it has no class of its own for that."""
+    try:
+        yield
+    except (RuntimeError, TypeError) as error:
+        if not any(said in str(error) for said in _TOO_LARGE):
+            raise
+        raise ConfigError(
+            f"The network {name!r} is too large for memory with these options; take smaller ones."
+        ) from error

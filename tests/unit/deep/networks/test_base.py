@@ -74,3 +74,9 @@ def test_unknown_network_or_option_gets_a_suggestion():
         make_network("linar", {}, input_shape=(3,), n_bits=2)
     with pytest.raises(ConfigError, match="Did you mean 'dropout'"):
         make_network("mlp", {"dropuot": 0.1}, input_shape=(3,), n_bits=2)
+
+
+@pytest.mark.parametrize("width", [10**18, 10**20])
+def test_network_that_no_memory_holds_is_refused(width):
+    with pytest.raises(ConfigError, match="too large for memory"):
+        make_network("mlp", {"hidden": [width]}, input_shape=(8,), n_bits=4)
