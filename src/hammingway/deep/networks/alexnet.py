@@ -7,11 +7,9 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from hammingway.config import Config
-from hammingway.deep.networks.pretrained import PretrainedNetwork, PretrainedOptions, with_hidden_layers
+from hammingway.deep.networks.pretrained import PretrainedNetwork, PretrainedOptions, small_head
 
 __all__ = ["AlexNet", "AlexNetOptions"]
-
-_HEAD_DEVIATION = 0.01
 
 
 class AlexNetOptions(PretrainedOptions, frozen=True):
@@ -60,11 +58,7 @@ class AlexNet(PretrainedNetwork):
             nn.Dropout(), nn.Linear(256 * 6 * 6, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU()
         )
         self.avgpool = nn.AdaptiveAvgPool2d(6)
-        widths = (4096, *options.hidden)
-        last = nn.Linear(widths[-1], n_bits)
-        nn.init.normal_(last.weight, std=_HEAD_DEVIATION)
-        nn.init.zeros_(last.bias)
-        self.head = with_hidden_layers(widths, last)
+        self.head = small_head((4096, *options.hidden), n_bits)
 
     def represent(self, x: Tensor) -> Tensor:
         """Return fc7, rectified, (n, 4096), of x (n, channels, height, width)."""

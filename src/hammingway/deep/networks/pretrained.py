@@ -19,7 +19,9 @@ from hammingway.errors import ShapeError
 if TYPE_CHECKING:
     from hammingway.deep.batches import Rows
 
-__all__ = ["PretrainedNetwork", "PretrainedOptions", "with_hidden_layers"]
+__all__ = ["PretrainedNetwork", "PretrainedOptions", "small_head", "with_hidden_layers"]
+
+_HEAD_DEVIATION = 0.01
 
 # Of the photographs that torchvision's weights were trained on: red, green and blue, of pixels from 0 to 255.
 _MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
@@ -50,6 +52,14 @@ def with_hidden_layers(widths: tuple[int, ...], last: nn.Module) -> nn.Module:
     """Return ``last`` behind a linear layer and ReLU from each width to the next; alone where there is one width."""
     layers = [layer for one, following in pairwise(widths) for layer in (nn.Linear(one, following), nn.ReLU())]
     return nn.Sequential(*layers, last) if layers else last
+
+
+def small_head(widths: tuple[int, ...], n_bits: int) -> nn.Module:
+    """Return the layers from published features to the scores, of which the last begins with small weights."""
+    last = nn.Linear(widths[-1], n_bits)
+    nn.init.normal_(last.weight, std=_HEAD_DEVIATION)
+    nn.init.zeros_(last.bias)
+    return with_hidden_layers(widths, last)
 
 
 class PretrainedNetwork(Network):

@@ -7,11 +7,10 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from hammingway.config import Config
-from hammingway.deep.networks.pretrained import PretrainedNetwork, PretrainedOptions, with_hidden_layers
+from hammingway.deep.networks.pretrained import PretrainedNetwork, PretrainedOptions, small_head
 
 __all__ = ["VGG16", "VGG16Options"]
 
-_HEAD_DEVIATION = 0.01
 _STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and convolutions before each pooling
 
 
@@ -56,11 +55,7 @@ class VGG16(PretrainedNetwork):
             nn.Linear(512 * 7 * 7, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout()
         )
         self.avgpool = nn.AdaptiveAvgPool2d(7)
-        widths = (4096, *options.hidden)
-        last = nn.Linear(widths[-1], n_bits)
-        nn.init.normal_(last.weight, std=_HEAD_DEVIATION)
-        nn.init.zeros_(last.bias)
-        self.head = with_hidden_layers(widths, last)
+        self.head = small_head((4096, *options.hidden), n_bits)
 
     def represent(self, x: Tensor) -> Tensor:
         """Return fc7, rectified, (n, 4096), of x (n, channels, height, width)."""
