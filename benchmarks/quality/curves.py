@@ -41,12 +41,17 @@ def read_logs(folder: Path) -> dict[str, Log]:
 
 
 def curve(logs: Mapping[str, Log]) -> str:
-    """Return one row a validated epoch, one column a variant: the validation, and in brackets the loss in training."""
-    epochs = sorted({entry["epoch"] for log in logs.values() for entry in log if "validation" in entry})
+    """Return one row an epoch, one column a variant: the validation, and in brackets the loss in training."""
+    epochs = sorted({entry["epoch"] for log in logs.values() for entry in _shown(log)})
     rows = [line(["epoch", *(f"`{name}`" for name in logs)]), "|---:|" + "---:|" * len(logs)]
     rows += [line([str(epoch), *(_cell(log, epoch) for log in logs.values())]) for epoch in epochs]
     rows.append(line(["processor time an epoch", *(f"{_seconds(log):.1f} s" for log in logs.values())]))
     return "\n".join(rows)
+
+
+def _shown(log: Log) -> Log:
+    """Return the entries of validated epochs; all, where none was validated."""
+    return [entry for entry in log if "validation" in entry] or log
 
 
 def _cell(log: Sequence[Mapping[str, Any]], epoch: int) -> str:

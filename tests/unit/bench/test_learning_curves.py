@@ -84,3 +84,10 @@ def test_a_curve_takes_its_own_place_in_a_page(results, curves, tmp_path, monkey
     monkeypatch.setattr("sys.argv", ["curves.py", str(results), "--page", str(page)])
     curves.main()
     assert "kept" in page.read_text() and "old" not in page.read_text() and "`short`" in page.read_text()
+
+
+def test_epochs_that_were_not_validated_are_no_rows_of_a_curve(curves):
+    log = [{"epoch": epoch, "loss": 1.0, "processor_seconds": 1.0} for epoch in range(1, 5)]
+    log[1]["validation"], log[3]["validation"] = {"map": 0.25}, {"map": 0.5}
+    _, _, *epochs, _ = cells(curves.curve({"one": log}))
+    assert epochs == [["2", "0.250 (1.000)"], ["4", "0.500 (1.000)"]]
