@@ -78,6 +78,19 @@ def run_shell(lines: list[str], folder: Path, **variables: str) -> str:
     return done.stdout
 
 
+@pytest.fixture
+def one_torch_thread():
+    """Train on one thread, as the commands do, for the same reason."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.timeout(300)  # the commands of a page are processes that each load PyTorch
+@pytest.mark.usefixtures("one_torch_thread")
 @pytest.mark.parametrize("page", PYTHON_PAGES)
 def test_python_of_a_page_gives_what_the_page_shows(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
