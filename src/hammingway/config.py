@@ -6,7 +6,8 @@ import hashlib
 import math
 import os
 import tomllib
-from collections.abc import Collection, Mapping
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -31,8 +32,10 @@ def from_mapping(kind: type[C], values: Mapping[str, Any], *, where: str = "conf
 
     Raises
     ------
-    ConfigError : an unknown key or choice (with a suggestion), a missing one, or a wrong type or range.
+    ConfigError : an unknown key or choice (with a suggestion), a missing one, a wrong type or range, or a number that
+        is infinite or not a number.
     """
+    _refuse_not_finite(values, where)
     _refuse_unknown_keys(kind, values, where)
     try:
         return msgspec.convert(dict(values), type=kind)
@@ -104,8 +107,7 @@ def fingerprint(config: Config, *, leave_out: Collection[str] = ()) -> str:
     ConfigError : a number is infinite or not a number, which JSON cannot tell apart; or a text is not UTF-8.
     """
     values = {name: value for name, value in msgspec.to_builtins(config).items() if name not in leave_out}
-    if not _all_finite(values):
-        raise ConfigError(f"a configuration must hold finite numbers to have a fingerprint; got {config!r}.")
+    _refuse_not_finite(values, "configuration")
     try:
         canonical = msgspec.json.encode(values, order="deterministic")
     except UnicodeEncodeError as error:
@@ -113,12 +115,21 @@ def fingerprint(config: Config, *, leave_out: Collection[str] = ()) -> str:
     return "b2:" + hashlib.blake2b(canonical, digest_size=16).hexdigest()
 
 
-def _all_finite(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(map(_all_finite, value.values()))
-    if isinstance(value, list | tuple):
-        return all(map(_all_finite, value))
-    return not isinstance(value, float) or math.isfinite(value)
+def _refuse_not_finite(values: Mapping[str, Any], where: str) -> None:
+    waiting: deque[tuple[str, Any]] = deque([("", values)])
+    while waiting:
+        place, value = waiting.popleft()
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{where}, {place} is {value}; give a finite number.")
+        waiting.extend(_inside(place, value))
+
+
+def _inside(place: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a table or list holds, each with its place in the whole."""
+    if isinstance(value, Mapping):
+        yield from ((f"{place}.{key}" if place else str(key), inner) for key, inner in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((f"{place}[{number}]", inner) for number, inner in enumerate(value))
 
 
 def _refuse_unknown_keys(kind: type[Config], values: Mapping[str, Any], where: str) -> None:

@@ -81,6 +81,20 @@ def test_wrong_type_or_range_names_the_place(values, message):
         from_mapping(Plan, values)
 
 
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        (lambda number: {"tolerance": number}, "tolerance"),
+        (lambda number: {"named": {"first": {"name": number}}}, r"named\.first\.name"),
+        (lambda number: {"hashes": [{"name": "a"}, {"name": "b", "n_bits": number}]}, r"hashes\[1\]\.n_bits"),
+    ],
+)
+def test_number_that_is_not_finite_is_refused_by_its_place(values, place, value):
+    with pytest.raises(ConfigError, match=rf"^configuration, {place} is {value}; give a finite number\.$"):
+        from_mapping(Plan, values(value))
+
+
 def test_configuration_cannot_be_changed():
     with pytest.raises(AttributeError):
         Plan().seed = 4
@@ -99,6 +113,7 @@ def test_toml_is_read(tmp_path):
         (b"\xff\xfe", r"plan\.toml is not valid TOML"),
         (b"sede = 1", r"plan\.toml has an unknown key 'sede'\. Did you mean 'seed'"),
         (b"seed = 'x'", r"plan\.toml: Expected `int`, got `str`"),
+        (b"[main]\nn_bits = nan", r"plan\.toml, main\.n_bits is nan"),
     ],
 )
 def test_unusable_toml_names_the_file(tmp_path, content, message):
@@ -144,5 +159,5 @@ def test_fingerprint_is_the_same_in_another_process():
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 def test_numbers_that_json_cannot_tell_apart_have_no_fingerprint(value):
-    with pytest.raises(ConfigError, match="finite"):
+    with pytest.raises(ConfigError, match=f"^configuration, tolerance is {value}; give a finite number"):
         fingerprint(Plan(tolerance=value))

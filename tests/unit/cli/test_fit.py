@@ -167,6 +167,8 @@ def test_interrupted_fit_says_which_step_its_folder_keeps(run, files, tmp_path, 
     [
         ("dsh", ("--set", "training.epoch=1"), "Did you mean 'epochs'"),
         ("dsh", ("--set", "trainin.epochs=1"), "Did you mean 'training'"),
+        ("dsh", ("--set", "training.learning_rate=NaN"), "training, learning_rate is nan; give a finite number"),
+        ("dsh", ("--set", "objective.margin=Infinity"), "objective, margin is inf; give a finite number"),
         ("dsh", ("--set", "training"), "is not of the form path=value"),
         ("dsh", ("--set", "n_bits=3"), "has no 'n_bits' for --set"),
         ("itq", ("--set", "training.epochs=1"), "has no 'training' for --set"),

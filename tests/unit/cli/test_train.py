@@ -99,6 +99,8 @@ def test_variant_that_cannot_be_run_is_named_below_the_table(run, files, plan, t
         ("[grid]", "[gird]", "Did you mean 'grid'"),
         ("n_bits = 8", "nbits = 8", "the base lacks 'n_bits'; it has hasher, nbits, training"),
         ("[grid]", "[grid]\nsead = [1]", "Did you mean 'seed'"),
+        ("epochs = 1", "learning_rate = nan", "plan.toml, base.training.learning_rate is nan; give a finite number"),
+        ("[4.0, 16.0]", "[4.0, -inf]", "plan.toml, grid.objective.margin[1] is -inf; give a finite number"),
         ("epochs = 1", 'optimizer = "adma"', "training, optimizer cannot be 'adma'. Did you mean 'adam' or 'adamw'?"),
         ('"objective.margin"', '"objectiv.margin"', "Did you mean 'objective'"),
     ],
