@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_digits
 
 from hammingway import registry
-from hammingway.deep import DSH, DeepHasher
+from hammingway.deep import DSH, AutoHash, DeepHasher
 from hammingway.errors import InvalidInputError
 
 onnx = pytest.importorskip("onnx")
@@ -59,6 +60,14 @@ def test_exported_model_gives_the_hashers_codes(digits, tmp_path, parameters):
     facts = {entry.key: entry.value for entry in model.metadata_props}
     assert facts["hammingway.hasher"] == hasher.fingerprint()
     assert facts["hammingway.n_bits"] == str(hasher.n_bits_)
+
+
+@pytest.mark.slow
+def test_no_training_row_of_autohash_lies_on_a_threshold_and_gets_another_code_elsewhere(tmp_path):
+    X = load_digits().data
+    hasher = AutoHash(22, random_state=0, training={"epochs": 5}).fit(X)
+    export_onnx(hasher, tmp_path / "autohash.onnx")
+    assert_array_equal(run(tmp_path / "autohash.onnx", X)[1], hasher.encode(X).packed)
 
 
 @pytest.mark.slow

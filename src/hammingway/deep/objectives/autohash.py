@@ -99,8 +99,15 @@ def nearest_other(units: Tensor, forbidden: Tensor, *, rank: int) -> Tensor:
 
 
 def balanced_thresholds(scores: Tensor) -> Tensor:
-    """Return the (lower) median of each bit's scores, (n_bits,): above it lie half of the rows, rounded down."""
-    return scores.median(dim=0).values
+    """Return thresholds, (n_bits,), midway between each bit's (lower) median score and the next score above it.
+
+    Half of the rows, rounded down, lie above, fewer where scores are equal. A threshold on a training row's own score
+    would leave that row's bit to the last digit of whatever computes it, here or elsewhere.
+    """
+    lower = scores.median(dim=0).values
+    upper = scores.where(scores > lower, torch.inf).amin(dim=0)
+    middle = lower + (upper - lower) / 2
+    return middle.where(middle < upper, lower)  # infinite where no score lies above, rounded up between neighbours
 
 
 def _decoder(shape: TaskShape, hidden: Widths) -> nn.Sequential:
@@ -130,7 +137,7 @@ class _Thresholded(Objective):
         return torch.tanh(first * (last / first) ** progress * (scores - self.margin))
 
     def thresholds(self, scores: Tensor) -> Tensor:
-        """Return the medians of the training scores, or the learnt thresholds."""
+        """Return thresholds that halve the training scores, or the learnt ones."""
         return balanced_thresholds(scores) if self.options.threshold == "balanced" else self.margin.detach()
 
 
@@ -141,7 +148,7 @@ class AutoHashOptions(Config, frozen=True):
     ----------
     quantisation, balance, decorrelation : weights of the terms, >= 0.
     sharpness : β of tanh(β (score - threshold)) at the first step and at the last, > 0.
-    threshold : 'balanced' thresholds are the medians of the training scores; 'learned' ones were trained.
+    threshold : 'balanced' thresholds halve the training scores, as medians do; 'learned' ones were trained.
     hidden : width of each hidden layer of the decoder, code to input.
     """
 
@@ -206,7 +213,7 @@ class AutoHashNeighborsOptions(Config, frozen=True):
     probe_radius : Hamming distance within which neighbours are to be found.
     probe_negatives : weight, within the probing term, of the rows that are to lie beyond the radius, >= 0.
     sharpness : β of tanh(β (score - threshold)) at the first step and at the last, > 0.
-    threshold : 'balanced' thresholds are the medians of the training scores; 'learned' ones were trained.
+    threshold : 'balanced' thresholds halve the training scores, as medians do; 'learned' ones were trained.
     """
 
     n_neighbors: Annotated[int, Meta(ge=1)] = 10

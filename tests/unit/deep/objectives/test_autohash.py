@@ -3,6 +3,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
 from hammingway.deep.batches import Batch, Rows
@@ -118,13 +121,32 @@ def test_decoder_mirrors_the_published_encoder():
 
 
 @pytest.mark.parametrize("kind", [AutoHashObjective, AutoHashNeighborsObjective])
-def test_thresholds_are_medians_or_the_learnt_ones(kind):
+def test_thresholds_halve_the_rows_or_are_the_learnt_ones(kind):
     scores = scores_of(11, 7)
     balanced = kind(kind.Options(), TaskShape(7, (12,), 20, None))
-    assert_array_equal(balanced.thresholds(scores), np.median(scores, axis=0))
+    assert_array_equal((scores > balanced.thresholds(scores)).sum(dim=0), np.full(7, 5))
     learned = kind(kind.Options(threshold="learned"), TaskShape(7, (12,), 20, None))
     learned.margin.data.fill_(0.25)
     assert_array_equal(learned.thresholds(scores), np.full(7, 0.25))
+
+
+@given(
+    arrays(
+        np.float32,
+        st.tuples(st.integers(1, 12), st.integers(1, 3)),
+        elements=st.floats(-4, 4, width=32) | st.sampled_from([np.float32(0.0), np.nextafter(np.float32(0), 1)]),
+    )
+)
+def test_no_score_lies_on_a_balanced_threshold_unless_its_equals_or_neighbours_force_it(scores):
+    thresholds = balanced_thresholds(torch.from_numpy(scores)).numpy()
+    for bit, threshold in zip(scores.T, thresholds, strict=True):
+        lower = np.sort(bit)[(len(bit) - 1) // 2]
+        above = bit[bit > lower]
+        assert_array_equal(bit > threshold, bit > lower)
+        if len(above) and np.nextafter(lower, above.min()) < above.min():
+            assert lower < threshold < above.min()
+        else:
+            assert threshold == lower
 
 
 def neighbor_batch(objective, x, n_anchors):
