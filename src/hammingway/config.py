@@ -19,6 +19,9 @@ from hammingway.suggest import did_you_mean
 
 __all__ = ["Config", "fingerprint", "from_mapping", "read_toml", "set_at", "to_mapping"]
 
+_DEEPEST = 64  # levels of tables and lists; Python copies and prints no more than some hundreds
+_SHOWN = 40  # letters of a path that is too long
+
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of every configuration: immutable, keyword-only, unknown keys refused."""
@@ -32,10 +35,10 @@ def from_mapping(kind: type[C], values: Mapping[str, Any], *, where: str = "conf
 
     Raises
     ------
-    ConfigError : an unknown key or choice (with a suggestion), a missing one, a wrong type or range, or a number that
-        is infinite or not a number.
+    ConfigError : an unknown key or choice (with a suggestion), a missing one, a wrong type or range, a number that is
+        infinite or not a number, or more than 64 levels of tables and lists.
     """
-    _refuse_not_finite(values, where)
+    _refuse_unusable(values, where)
     _refuse_unknown_keys(kind, values, where)
     try:
         return msgspec.convert(dict(values), type=kind)
@@ -71,7 +74,7 @@ def set_at(values: dict[str, Any], path: str, value: Any) -> None:
 
     Raises
     ------
-    ConfigError : not a dotted path of names, or something else stands where a dict is needed.
+    ConfigError : not a dotted path of at most 64 names, or something else stands where a dict is needed.
 
     Examples
     --------
@@ -81,6 +84,8 @@ def set_at(values: dict[str, Any], path: str, value: Any) -> None:
     {'network': {'name': 'mlp', 'hidden': [64]}}
     """
     *tables, last = path.split(".")
+    if len(tables) >= _DEEPEST:
+        raise ConfigError(f"a path has at most {_DEEPEST} names; '{path[:_SHOWN]}...' has {len(tables) + 1}.")
     if not all(name.isidentifier() for name in (*tables, last)):
         raise ConfigError(f"{path!r} is no path such as 'objective.margin' or 'n_bits'.")
     for table in tables:
@@ -107,7 +112,7 @@ def fingerprint(config: Config, *, leave_out: Collection[str] = ()) -> str:
     ConfigError : a number is infinite or not a number, which JSON cannot tell apart; or a text is not UTF-8.
     """
     values = {name: value for name, value in msgspec.to_builtins(config).items() if name not in leave_out}
-    _refuse_not_finite(values, "configuration")
+    _refuse_unusable(values, "configuration")
     try:
         canonical = msgspec.json.encode(values, order="deterministic")
     except UnicodeEncodeError as error:
@@ -115,13 +120,16 @@ def fingerprint(config: Config, *, leave_out: Collection[str] = ()) -> str:
     return "b2:" + hashlib.blake2b(canonical, digest_size=16).hexdigest()
 
 
-def _refuse_not_finite(values: Mapping[str, Any], where: str) -> None:
-    waiting: deque[tuple[str, Any]] = deque([("", values)])
+def _refuse_unusable(values: Mapping[str, Any], where: str) -> None:
+    """Raise ConfigError for a number that is not finite, or values nested without end, however deep."""
+    waiting: deque[tuple[str, int, Any]] = deque([("", 0, values)])
     while waiting:
-        place, value = waiting.popleft()
+        place, depth, value = waiting.popleft()
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{where}, {place} is {value}; give a finite number.")
-        waiting.extend(_inside(place, value))
+        if depth > _DEEPEST:
+            raise ConfigError(f"{where}, {place[:_SHOWN]}... is nested deeper than {_DEEPEST} levels; make it flatter.")
+        waiting.extend((inner, depth + 1, held) for inner, held in _inside(place, value))
 
 
 def _inside(place: str, value: Any) -> Iterator[tuple[str, Any]]:

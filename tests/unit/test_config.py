@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 import pytest
 
-from hammingway.config import Config, fingerprint, from_mapping, read_toml, to_mapping
+from hammingway.config import Config, fingerprint, from_mapping, read_toml, set_at, to_mapping
 from hammingway.errors import ConfigError
 
 
@@ -93,6 +93,24 @@ def test_wrong_type_or_range_names_the_place(values, message):
 def test_number_that_is_not_finite_is_refused_by_its_place(values, place, value):
     with pytest.raises(ConfigError, match=rf"^configuration, {place} is {value}; give a finite number\.$"):
         from_mapping(Plan, values(value))
+
+
+@pytest.mark.parametrize("levels", [65, 3000])
+@pytest.mark.parametrize(
+    ("wrapped", "shown"),
+    [(lambda value: {"a": value}, r"main\.a\.a\.a"), (lambda value: [value], r"main\[0\]\[0\]")],
+)
+def test_values_nested_without_end_are_refused(wrapped, shown, levels):
+    value = 1
+    for _ in range(levels):
+        value = wrapped(value)
+    with pytest.raises(ConfigError, match=rf"^configuration, {shown}.* is nested deeper than 64 levels"):
+        from_mapping(Plan, {"main": value})
+
+
+def test_path_of_too_many_names_is_refused():
+    with pytest.raises(ConfigError, match=r"^a path has at most 64 names; 'a\.a\..*\.\.\.' has 3000\.$"):
+        set_at({}, ".".join(["a"] * 3000), 1)
 
 
 def test_configuration_cannot_be_changed():

@@ -101,6 +101,8 @@ def test_variant_that_cannot_be_run_is_named_below_the_table(run, files, plan, t
         ("[grid]", "[grid]\nsead = [1]", "Did you mean 'seed'"),
         ("epochs = 1", "learning_rate = nan", "plan.toml, base.training.learning_rate is nan; give a finite number"),
         ("[4.0, 16.0]", "[4.0, -inf]", "plan.toml, grid.objective.margin[1] is -inf; give a finite number"),
+        ("[grid]", f"[base.network{'.a' * 3000}]\n[grid]", "is nested deeper than 64 levels; make it flatter"),
+        ('"objective.margin"', f'"objective.margin{".a" * 3000}"', "a path has at most 64 names"),
         ("epochs = 1", 'optimizer = "adma"', "training, optimizer cannot be 'adma'. Did you mean 'adam' or 'adamw'?"),
         ('"objective.margin"', '"objectiv.margin"', "Did you mean 'objective'"),
     ],
