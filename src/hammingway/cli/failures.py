@@ -119,8 +119,8 @@ def in_typed_words(sentence: str, options: Mapping[str, str]) -> str:
     if not options:
         return sentence
     names = "|".join(map(re.escape, options))
-    # Only whole words: "k-means" and "random_state_" are no parameters.
-    pattern = re.compile(rf"(?<![\w.'\"/-])(?<!\ba )({names})(=|(?![\w'\"()/-]))")
+    # Only whole words: "k-means", "random_state_" and "k.npy" are no parameters.
+    pattern = re.compile(rf"(?<![\w.'\"/-])(?<!\ba )({names})(=|(?![\w'\"()/-]|\.\w))")
     return pattern.sub(lambda match: options[match[1]] + (" " if match[2] else ""), sentence)
 
 

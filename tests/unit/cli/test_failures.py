@@ -150,6 +150,7 @@ def test_bug_keeps_its_traceback():
         ("the data set 'k' is unknown", "the data set 'k' is unknown"),
         ("codes.n_bits is wrong", "codes.n_bits is wrong"),
         ("keys are many", "keys are many"),
+        ("k.npy holds k.", "k.npy holds -k."),
     ],
 )
 def test_parameters_are_named_as_they_were_typed(sentence, expected):
