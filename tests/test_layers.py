@@ -12,7 +12,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "hammingway"
 
 CORE = {"errors", "codes", "results", "registry", "suggest", "config", "progress", "storage", "kernels"}
-CORE |= {"code_files", "extras", "ids", "processes"}
+CORE |= {"code_files", "extras", "ids", "processes", "sole_use"}
 LAYERS = {
     **dict.fromkeys(CORE, 0),
     **dict.fromkeys(["hashers", "indexes", "metrics", "datasets"], 1),
@@ -24,7 +24,7 @@ LAYERS = {
     "cli": 5,  # the last to speak: it prints reports, and nobody imports it but the door to it
     "__main__": 6,
 }
-BENCH_MAY = ("hashers.base", "indexes.base", "indexes.flat", "indexes.rerank", "metrics", "datasets")
+BENCH_MAY = ("hashers.base", "hashers.saving", "indexes.base", "indexes.flat", "indexes.rerank", "metrics", "datasets")
 DEEP_MAY = tuple(f"hashers.{name}" for name in ("base", "labels", "rows", "threads", "saving"))
 DEEP_MAY += ("indexes.base", "indexes.flat", "metrics")
 HOMES = {

@@ -13,6 +13,7 @@
     ├── UnknownNameError (LookupError)      no such hasher, index, data set, ...
     ├── DuplicateNameError                  two distributions registered the same name
     ├── CollectionLockedError               another process writes to the collection
+    ├── FolderInUseError                    another process works in the folder
     ├── TrainingError                       the loss is not finite, or all codes became the same
     ├── LostProcessError                    another of the processes that train together ended
     ├── DownloadError                       a data set could not be fetched or has a wrong checksum
@@ -30,6 +31,7 @@ __all__ = [
     "DownloadError",
     "DuplicateNameError",
     "FileFormatError",
+    "FolderInUseError",
     "HammingwayError",
     "InvalidInputError",
     "LostProcessError",
@@ -94,6 +96,10 @@ class DuplicateNameError(HammingwayError):
 
 class CollectionLockedError(HammingwayError):
     """Another writer has the collection open."""
+
+
+class FolderInUseError(HammingwayError):
+    """Another process works in the folder, or another part of this one."""
 
 
 class TrainingError(HammingwayError):

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from hammingway.bench.sole_use import sole_use
 from hammingway.bench.spec import RunSpec
 from hammingway.config import Config
 from hammingway.errors import FileFormatError
+from hammingway.sole_use import sole_use
 
 __all__ = ["RECORD_VERSION", "Costs", "DataFacts", "RankingResult", "Record", "RecordStore", "read_records"]
 
@@ -54,7 +54,7 @@ class Costs(Config, frozen=True, kw_only=True):
 
     Parameters
     ----------
-    fit_seconds : learning the hash function from the training rows, once.
+    fit_seconds : learning the hash function from the training rows, once; None for one that came from a file.
     encode_seconds : encoding the database rows, once.
     encode_rows : rows encoded in that time.
     batch_seconds : one entry a repeat; all queries handed over at once.
@@ -63,10 +63,10 @@ class Costs(Config, frozen=True, kw_only=True):
     code_bytes : bytes of one code.
     index_bytes : bytes the index takes in memory.
     fit_processor_seconds : processor time of the fit, all threads together, which does not grow with what else the
-        machine does; None in a record that was made before it was measured.
+        machine does; None in a record that was made before it was measured, too.
     """
 
-    fit_seconds: float
+    fit_seconds: float | None
     encode_seconds: float
     encode_rows: int
     batch_seconds: tuple[float, ...]
@@ -155,10 +155,9 @@ class RecordStore:
 
         Raises
         ------
-        InvalidInputError : another process holds the file.
+        FolderInUseError : another process holds the file.
         """
-        busy = f"{self.path.parent} is in use by another evaluation; wait until it ends, or give another folder."
-        return sole_use(self.path, busy=busy)
+        return sole_use(self.path, work="evaluation")
 
     def append(self, record: Record) -> None:
         """Write one record and flush it to disk; an unfinished last line is removed first."""

@@ -16,7 +16,6 @@ from hammingway import registry
 from hammingway.bench.data import open_data
 from hammingway.bench.evaluate import Setting, make_hasher, measured, now, prepare, preparing
 from hammingway.bench.session import Bar
-from hammingway.bench.sole_use import sole_use
 from hammingway.bench.store import Record
 from hammingway.bench.timing import Times, timed_fit
 from hammingway.bench.variants import RUN_FIELDS, TrainingPlan, VariantRun
@@ -24,6 +23,7 @@ from hammingway.config import Config
 from hammingway.errors import ConfigError, FileFormatError, InvalidInputError, TrainingError
 from hammingway.processes import n_processes, process_number
 from hammingway.progress import Progress
+from hammingway.sole_use import sole_use
 from hammingway.storage import atomic_writer
 from hammingway.suggest import did_you_mean
 
@@ -88,8 +88,8 @@ def train_plan(
     Raises
     ------
     ConfigError, UnknownNameError : an option of any variant that cannot be used, before the first is run.
-    InvalidInputError : a folder holds the result of another variant, or of other data; or another process trains
-        into ``out``.
+    InvalidInputError : a folder holds the result of another variant, or of other data.
+    FolderInUseError : another process trains into ``out``, or into the folder of a variant.
     """
     runs = plan.runs()
     hashers = [_hasher_of(run) for run in runs]
@@ -100,8 +100,7 @@ def train_plan(
     if process_number() > 0:
         _train_along(plan, runs, Path(out), data_dir=data_dir)
         return []
-    busy = f"{out} is in use by another training; wait until it ends, or give another folder."
-    with sole_use(Path(out) / _LOCK_NAME, busy=busy):
+    with sole_use(Path(out) / _LOCK_NAME, work="training"):
         with bar("reading data") as progress:
             data = open_data(plan.data, data_dir=data_dir, progress=progress)
         with bar(preparing(plan)) as progress:

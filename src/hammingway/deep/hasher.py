@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from numbers import Integral
 from pathlib import Path
@@ -28,11 +29,13 @@ from hammingway.hashers.base import Hasher, LearnedArray
 from hammingway.hashers.rows import TrainingRows
 from hammingway.processes import process_number
 from hammingway.progress import Progress
+from hammingway.sole_use import sole_use
 
 __all__ = ["DeepHasher"]
 
 Choice = str | Mapping[str, Any] | None
 _encoding: ContextVar[bool] = ContextVar("_encoding", default=False)  # while scikit-learn looks at rows to be encoded
+_LOCK_NAME = ".lock"
 _COUNTERS = "num_batches_tracked"  # of batch normalisation; of no use after training
 
 
@@ -132,15 +135,15 @@ class DeepHasher(Hasher):
         ConfigError : an option that is not known or out of range.
         InvalidInputError : a parameter or value cannot be used, labels are missing, or there are too few rows.
         TrainingError : the loss is not finite, or all codes became the same.
+        FolderInUseError : another fit has the folder, and is not done.
         """
         if tensorboard and folder is None:
             raise InvalidInputError("tensorboard=True writes to the folder of the run; give one, or leave it out.")
         place = None if folder is None else Path(folder)
-        if place is not None and process_number() == 0:
-            place.mkdir(parents=True, exist_ok=True)
         self._outputs = Outputs(place, report, tensorboard)
         try:
-            return super().fit(X, y, progress=progress)
+            with _alone_in(place):
+                return super().fit(X, y, progress=progress)
         finally:
             del self._outputs
 
@@ -315,3 +318,10 @@ class DeepHasher(Hasher):
         if not _encoding.get() and name in registry.names("objectives"):
             tags.target_tags.required = registry.load("objectives", name).needs_labels
         return tags
+
+
+def _alone_in(folder: Path | None) -> AbstractContextManager[None]:
+    """Keep other fits out of a folder; of processes that train together, the first does so for all."""
+    if folder is None or process_number() > 0:
+        return nullcontext()
+    return sole_use(folder / _LOCK_NAME, work="training")

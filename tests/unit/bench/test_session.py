@@ -10,7 +10,7 @@ from hammingway.bench.spec import Component, DataSpec, PlanSpec
 from hammingway.bench.store import RecordStore
 from hammingway.bench.training import train_plan
 from hammingway.bench.variants import TrainingPlan
-from hammingway.errors import ConfigError, InvalidInputError
+from hammingway.errors import ConfigError, FolderInUseError, InvalidInputError
 
 
 def test_the_demo_runs_every_hasher_that_needs_no_network():
@@ -61,7 +61,7 @@ def test_two_evaluations_do_not_share_a_folder(tmp_path):
     np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32))
     plan = PlanSpec(data=DataSpec(dataset="x.npy", n_queries=10), hashers=(Component(name="lsh"),), n_bits=(8,))
     arguments = {"bar": lambda label: nullcontext(print), "data_dir": tmp_path, "out": tmp_path / "out"}
-    busy = pytest.raises(InvalidInputError, match="in use by another evaluation")
+    busy = pytest.raises(FolderInUseError, match="in use by another evaluation")
     with RecordStore(tmp_path / "out" / "records.jsonl").exclusive(), busy:
         measure(plan, **arguments)
     assert len(measure(plan, **arguments)) == 1

@@ -19,8 +19,9 @@ from hammingway.bench.training import HASHER_NAME, RESULT_NAME, train_plan
 from hammingway.bench.variants import TrainingPlan, Variant
 from hammingway.deep import loop
 from hammingway.deep.checkpoint import Checkpoint
-from hammingway.errors import ConfigError, FileFormatError, InvalidInputError
+from hammingway.errors import ConfigError, FileFormatError, FolderInUseError, InvalidInputError
 from hammingway.metrics import average_precision, distance_counts
+from hammingway.sole_use import sole_use
 
 DATA = DataSpec(dataset="vectors.npy", labels="labels.npy", n_queries=40)
 BASE = {"hasher": "dsh", "n_bits": 8, "training": {"epochs": 2, "batch_size": 50, "validation_share": 0.2}}
@@ -200,8 +201,14 @@ def test_damaged_result_is_refused(folder, damaged):
 
 def test_two_trainings_at_once_into_one_folder_are_refused(folder):
     def another(result):
-        with pytest.raises(InvalidInputError, match="in use by another training; wait until it ends"):
+        with pytest.raises(FolderInUseError, match="in use by another training; wait until it ends"):
             train(folder, TWO)
 
     assert [result.status for result in train(folder, TWO, on_result=another)] == ["trained", "trained"]
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["dsh", "linear"]
+
+
+def test_variant_whose_folder_another_fit_has_is_left_for_the_next_time(folder):
+    with sole_use(folder / "out" / "dsh" / ".lock", work="training"), pytest.raises(FolderInUseError, match="out/dsh"):
+        train(folder, TWO)
+    assert [result.status for result in train(folder, TWO)] == ["trained", "trained"]

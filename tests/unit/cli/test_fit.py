@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 
 from hammingway import ITQ, Distilled, RandomHyperplanes, SupervisedITQ, load_hasher
 from hammingway.code_files import read_codes
+from hammingway.sole_use import sole_use
 
 
 def test_saved_hasher_is_the_one_that_python_fits(run, files, vectors, tmp_path):
@@ -160,6 +161,14 @@ def test_interrupted_fit_says_which_step_its_folder_keeps(run, files, tmp_path, 
     assert not (tmp_path / "m").exists()
     result = run(*arguments, *settings)
     assert result.exit_code == 0, result.output
+
+
+def test_folder_of_another_fit_is_refused_in_one_sentence(refused, files, tmp_path):
+    options = ("--hasher", "dsh", "--bits", 8, "--labels", files / "labels.npy", "--run-dir", tmp_path / "run")
+    with sole_use(tmp_path / "run" / ".lock", work="training"):
+        sentence = refused("fit", files / "vectors.npy", *options, "--out", tmp_path / "m")
+    assert f"{tmp_path / 'run'} is in use by another training; wait until it ends, or give another folder." in sentence
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

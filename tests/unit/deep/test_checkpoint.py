@@ -19,7 +19,7 @@ from hammingway import storage
 from hammingway.deep import DeepHasher, loop
 from hammingway.deep.checkpoint import CHECKPOINT_NAME, Checkpoint, EpochStatistics
 from hammingway.deep.log import LOG_NAME
-from hammingway.errors import FileFormatError, InvalidInputError
+from hammingway.errors import FileFormatError, FolderInUseError, InvalidInputError
 from hammingway.hashers import load_hasher
 
 BUDGET = {"epochs": 3, "batch_size": 32, "validation_share": 0.2, "schedule": "cosine", "warmup_steps": 3}
@@ -57,6 +57,20 @@ def assert_same_outcome(one, other):
         [{**entry, "seconds": 0, "processor_seconds": 0} for entry in fitted.training_log_] for fitted in (one, other)
     ]
     assert logs[0] == logs[1]
+
+
+def test_two_fits_at_once_into_one_folder_are_refused_and_the_first_goes_on_as_if_alone(blobs, tmp_path):
+    refusals = []
+
+    def another(done, total):
+        with pytest.raises(FolderInUseError, match="in use by another training") as refusal:
+            hasher(n_bits=5).fit(*blobs, folder=tmp_path / "run")
+        refusals.append(refusal)
+
+    fitted = hasher().fit(*blobs, folder=tmp_path / "run", progress=another)
+    assert len(refusals) >= STEPS
+    assert_same_outcome(fitted, hasher().fit(*blobs))
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {CHECKPOINT_NAME, LOG_NAME}
 
 
 def test_times_of_the_log_go_on_after_an_interruption(blobs, tmp_path, every_step, monkeypatch):

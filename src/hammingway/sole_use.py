@@ -1,4 +1,4 @@
-"""One process at a time in a folder of results: two would do the same work twice, and write over each other."""
+"""One process at a time in a folder: two would do the same work twice, and write over each other."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import IO
 if sys.platform != "win32":
     import fcntl
 
-from hammingway.errors import InvalidInputError
+from hammingway.errors import FolderInUseError
 
 __all__ = ["sole_use"]
 
 
 @contextmanager
-def sole_use(path: Path, *, busy: str) -> Iterator[None]:
-    """Keep every other process that asks for the same file waiting outside for a while.
+def sole_use(path: Path, *, work: str) -> Iterator[None]:
+    """Keep every other process out of a folder that asks for the same file in it, for a while.
 
     The file is made if need be, its folder too, and both are removed if they are still empty. The lock goes with the
     process, however it ends. On Windows nothing is locked.
@@ -27,34 +27,36 @@ def sole_use(path: Path, *, busy: str) -> Iterator[None]:
     Parameters
     ----------
     path : of the file.
-    busy : what to say if another process holds it.
+    work : what is done in the folder, as in 'training'; the other process is told.
 
     Raises
     ------
-    InvalidInputError : another process holds the file.
+    FolderInUseError : another process holds the file, or this one does already.
     """
     made = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with path.open("a+b") as file:
-            _lock(file, path, busy)
+            _lock(file, path, work)
             try:
                 yield
             finally:
-                if not path.stat().st_size:
-                    path.unlink()
+                with suppress(OSError):  # the folder was removed meanwhile; or Windows, which keeps what is open
+                    if not path.stat().st_size:
+                        path.unlink()
     finally:
         if made:
             with suppress(OSError):  # not empty: it holds the results
                 path.parent.rmdir()
 
 
-def _lock(file: IO[bytes], path: Path, busy: str) -> None:
+def _lock(file: IO[bytes], path: Path, work: str) -> None:
     if sys.platform == "win32":
         return
+    busy = f"{path.parent} is in use by another {work}; wait until it ends, or give another folder."
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise InvalidInputError(busy) from error
+        raise FolderInUseError(busy) from error
     if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-        raise InvalidInputError(busy)  # its holder removed it, still empty, between our opening and locking it
+        raise FolderInUseError(busy)  # its holder removed it, still empty, between our opening and locking it

@@ -1,0 +1,59 @@
+"""A folder is one process's at a time, and free again however that process ends."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from hammingway.errors import FolderInUseError
+from hammingway.sole_use import sole_use
+
+
+@pytest.fixture
+def lock(tmp_path):
+    return tmp_path / "out" / ".lock"
+
+
+def test_folder_in_use_is_refused_until_its_user_is_done(lock):
+    said = f"^{lock.parent} is in use by another training; wait until it ends, or give another folder\\.$"
+    with sole_use(lock, work="training"), pytest.raises(FolderInUseError, match=said), sole_use(lock, work="training"):
+        pytest.fail("two are in")
+    with sole_use(lock, work="training"):
+        pass
+
+
+def test_another_process_is_kept_out_too_and_a_killed_one_leaves_the_folder_free(lock):
+    hold = (
+        "import pathlib\n"
+        "from hammingway.sole_use import sole_use\n"
+        f"with sole_use(pathlib.Path({str(lock)!r}), work='training'): print(flush=True); input()"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline()
+        with pytest.raises(FolderInUseError), sole_use(lock, work="training"):
+            pytest.fail("two are in")
+        process.kill()
+        process.wait()
+    with sole_use(lock, work="training"):
+        pass
+
+
+def test_nothing_is_left_of_a_use_that_left_nothing(lock, tmp_path):
+    with pytest.raises(KeyboardInterrupt), sole_use(lock, work="training"):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_written_stays(lock):
+    with sole_use(lock, work="training"):
+        (lock.parent / "log").touch()
+    assert list(lock.parent.iterdir()) == [lock.parent / "log"]
+
+
+def test_folder_may_be_removed_while_it_is_used(lock):
+    with sole_use(lock, work="training"):
+        shutil.rmtree(lock.parent)
+    assert not lock.parent.exists()
