@@ -15,6 +15,7 @@ from hammingway.hashers.base import DEFAULT_TRAINING_ROWS, Hasher, LearnedArray,
 from hammingway.hashers.distillation import Adam, Maps, loss_and_gradient, rate_at
 from hammingway.hashers.fixed_point import FixedPointProduct, to_fixed_point
 from hammingway.hashers.itq import embed, learn_rotation
+from hammingway.hashers.linear import check_largest_weight
 from hammingway.hashers.moments import Directions, principal_directions
 from hammingway.hashers.pca import random_rotation
 from hammingway.hashers.rows import TrainingRows, Work
@@ -34,6 +35,7 @@ _REGULARIZATION = 1e-4  # of the canonical correlations with labels, the default
 _LARGEST_BREADTH = 1e6  # gradients are float32, and squared
 _WARM_SHARE = 0.2
 _CHECKS = 8  # looks at the held-out rows, besides the one at the start
+_AMPLE_WEIGHT = 1e4  # of rows of deviation 1
 _TYPICAL_ROWS = 1000  # of which the scales at the start are taken
 _FIRST_SPREAD = 2.0  # standard deviation of the logits at the start
 
@@ -363,7 +365,12 @@ def _typical(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _standardised(rows: TrainingRows, mean: NDArray[np.float64]) -> tuple[NDArray[np.float32], float]:
-    """Return the centred rows divided by their deviation over all features, float32 (n, n_features), and it."""
+    """Return the centred rows divided by their deviation over all features, float32 (n, n_features), and it.
+
+    Raises
+    ------
+    InvalidInputError : it is so small that the weights of the rows as they were would be beyond float32.
+    """
     x = np.empty((len(rows), rows.n_features), dtype=np.float32)
     squares = 0.0
     for place, block in zip(rows.slices(), rows.blocks(), strict=True):
@@ -371,6 +378,7 @@ def _standardised(rows: TrainingRows, mean: NDArray[np.float64]) -> tuple[NDArra
         squares += float(np.square(block).sum())
         x[place] = block
     unit = math.sqrt(squares / x.size)
+    check_largest_weight(_AMPLE_WEIGHT / unit)
     x /= np.float32(unit)
     return x, unit
 

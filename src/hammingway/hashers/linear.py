@@ -13,7 +13,9 @@ from hammingway.hashers.base import DEFAULT_TRAINING_ROWS, Hasher, LearnedArray
 from hammingway.hashers.fixed_point import FixedPointProduct
 from hammingway.hashers.norm_correction import NormMetric
 
-__all__ = ["LinearHasher", "check_enough_features"]
+__all__ = ["LinearHasher", "check_enough_features", "check_largest_weight"]
+
+_LARGEST_WEIGHT = 1e36  # float32 reaches 3e38; a rotation adds up to n_bits of them, root by square
 
 
 class LinearHasher(Hasher):
@@ -66,3 +68,9 @@ def check_enough_features(hasher: Hasher, n_features: int) -> int:
             f"n_features = {n_features}; use RandomHyperplanes [lsh] or SpectralHash [sh], or fewer bits."
         )
     return hasher.n_bits
+
+
+def check_largest_weight(weight: float) -> None:
+    """Raise InvalidInputError if weights this large, as tiny features need them, would be beyond float32."""
+    if not weight <= _LARGEST_WEIGHT:
+        raise InvalidInputError("the features vary too little for weights in float32; multiply X by a power of ten.")

@@ -11,6 +11,7 @@ from hammingway.errors import InvalidInputError, ShapeError
 from hammingway.hashers.base import DEFAULT_TRAINING_ROWS
 from hammingway.hashers.itq import ITQ
 from hammingway.hashers.labels import class_labels, indicators
+from hammingway.hashers.linear import check_largest_weight
 from hammingway.hashers.moments import Directions, covariance, leading_eigenvectors, summarise
 from hammingway.hashers.rows import TrainingRows
 from hammingway.hashers.threads import single_threaded_blas
@@ -18,7 +19,6 @@ from hammingway.hashers.threads import single_threaded_blas
 __all__ = ["Labels", "SupervisedITQ", "canonical_directions"]
 
 _REGULARIZATION = (1e-12, 1e4)  # below, singular covariances stay so; above, every correlation is taken for rounding
-_LARGEST_WEIGHT = 1e36  # float32 reaches 3e38; a rotation adds up to n_bits of them, root by square
 _CORRELATION_TOLERANCE = 1e-9  # squared canonical correlations below are rounding
 
 
@@ -179,6 +179,5 @@ def canonical_directions(rows: TrainingRows, labels: Labels, count: int, regular
         if not kept.any():
             raise InvalidInputError("no direction of X correlates with the labels; check that rows and labels match.")
         directions = solve_triangular(factor.T, vectors[:, kept], lower=False) * np.sqrt(squared[kept])
-    if not np.all(np.abs(directions) <= _LARGEST_WEIGHT):
-        raise InvalidInputError("the features vary too little for weights in float32; multiply X by a power of ten.")
+    check_largest_weight(float(np.abs(directions).max()))
     return Directions(columns.mean[:d], directions)

@@ -277,6 +277,22 @@ def test_refuses_equal_rows():
         Distilled(4).fit(np.ones((50, 4)))
 
 
+@pytest.mark.parametrize("scale", [1e-33, 1e-38, 1e-42])
+@pytest.mark.parametrize("use_labels", [False, True])
+def test_features_too_small_for_weights_in_float32_are_refused(mixture, scale, use_labels):
+    X = mixture[1].astype(np.float64)
+    with pytest.raises(InvalidInputError, match="vary too little for weights in float32; multiply X by a power of ten"):
+        Distilled(8, use_labels=use_labels).fit(scale * X, X[:, 0] > 0)
+
+
+@pytest.mark.parametrize("options", [{}, {"metric": "cosine"}])
+def test_smallest_features_there_may_be_have_finite_weights(mixture, options):
+    X = (1e-31 if not options else 1e-42) * mixture[1].astype(np.float64)
+    hasher = Distilled(8, random_state=0, n_steps=20, **options).fit(X)
+    assert all(np.isfinite(array).all() for array in hasher._learned().values())
+    assert hasher.encode(X).packed.std() > 0
+
+
 def test_refuses_rows_that_are_equal_but_for_one_that_is_held_out():
     X = np.ones((50, 4))
     X[35] = 2
