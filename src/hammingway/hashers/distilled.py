@@ -334,16 +334,24 @@ def _first_maps(start: NDArray[np.float32], teacher: Teacher, widths: Sequence[i
     """Return maps whose scores have a deviation of 1 and weights of size 1, and scale the teacher's rows to fit."""
     taught = teacher.x[teacher.taught]
     typical = _typical(taught)
-    weights = start / (taught @ start).std()
+    weights = start / _spread(taught @ start)
     unit = np.sqrt(np.square(weights).mean())
     teacher.x *= unit
     maps = Maps(weights / unit, widths=widths)
     some = typical * unit
     scores, codes = maps.ask(some), maps.encode(some)
     for place, width in enumerate(widths):
-        spread = (scores[:, :width] @ codes[:, :width].T).std()
+        spread = _spread(scores[:, :width] @ codes[:, :width].T)
         maps.log_scales[:, place] = math.log(_FIRST_SPREAD / spread)
     return maps, unit
+
+
+def _spread(values: NDArray[np.float32]) -> np.float32:
+    """Return the standard deviation; zero is refused: beside a row far off, float32 may not tell the others apart."""
+    deviation: np.float32 = values.std()
+    if not deviation > 0:
+        raise InvalidInputError("the rows differ by next to nothing beside a few far off; remove those, and fit again.")
+    return deviation
 
 
 def _typical(rows: NDArray[np.float32]) -> NDArray[np.float32]:

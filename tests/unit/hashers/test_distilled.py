@@ -300,6 +300,13 @@ def test_refuses_rows_that_are_equal_but_for_one_that_is_held_out():
         Distilled(4, random_state=0).fit(X)
 
 
+def test_refuses_rows_beside_which_another_that_is_held_out_is_too_far_off():
+    X = np.random.default_rng(0).normal(size=(300, 12))
+    X[60] *= 1e10
+    with pytest.raises(InvalidInputError, match="differ by next to nothing beside a few far off"):
+        Distilled(8, random_state=0).fit(X)
+
+
 @pytest.mark.parametrize("n_others", [1, 1500])
 def test_takes_thousands_of_equal_rows_before_the_others(n_others):
     others = np.random.default_rng(0).normal(size=(n_others, 8)) + 3
