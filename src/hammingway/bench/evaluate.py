@@ -1,26 +1,28 @@
 """One run of a plan: fit, encode, search, and what each cost and found.
 
-What is timed: ``fit`` once on the training rows; ``encode`` once on the database rows, from vectors in
-memory to packed codes, and their biases where the hasher has any; ``search`` for all queries at once and for
-single queries, every repeat kept, after one search that is not timed. Encoding the queries is not part of the
-search. A run's other rankings search the same codes in the same way.
+What is timed: ``fit`` once on the training rows, unless the hasher came from a file; ``encode`` once on the
+database rows, from vectors in memory to packed codes, and their biases where the hasher has any; ``search`` for
+all queries at once and for single queries, every repeat kept, after one search that is not timed. Encoding the
+queries is not part of the search. A run's other rankings search the same codes in the same way.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from hammingway import registry
 from hammingway.bench.data import data_facts
 from hammingway.bench.machine import describe_machine
+from hammingway.bench.models import Model, read_models
 from hammingway.bench.quality import code_health, label_quality, recall_quality
 from hammingway.bench.scoring import code_search, ranking_results
 from hammingway.bench.spec import Component, PlanSpec, RunSpec
@@ -98,6 +100,7 @@ def run_plan(
     setting: Setting,
     store: RecordStore | None = None,
     *,
+    models: Sequence[Model] | None = None,
     on_record: Callable[[Record], None] | None = None,
     progress: Progress | None = None,
 ) -> list[Record]:
@@ -106,34 +109,43 @@ def run_plan(
     Parameters
     ----------
     store : where new records are appended, each as soon as it is measured.
+    models : those of the plan, measured last; read below the current folder if not given.
     on_record : told of each record, old or new, in the order of the plan.
     progress : told how many runs are done, of how many.
     """
     known = {(record.run_id, record.data.digest): record for record in store} if store else {}
-    specs = plan.runs()
+    models = read_models(plan) if models is None else models
+    runs = [(spec, None) for spec in plan.runs()] + [(model.spec, model.hasher) for model in models]
     records = []
-    for number, spec in enumerate(specs, start=1):
+    for number, (spec, model) in enumerate(runs, start=1):
         record = known.get((spec.run_id, setting.facts.digest))
         if record is None:
-            record = run(spec, setting)
+            record = run(spec, setting, model=model)
             if store is not None:
                 store.append(record)
+        record = msgspec.structs.replace(record, spec=spec)  # the file of a model may have a new name
         records.append(record)
         if on_record is not None:
             on_record(record)
         if progress is not None:
-            progress(number, len(specs))
+            progress(number, len(runs))
     return records
 
 
-def run(spec: RunSpec, setting: Setting) -> Record:
+def run(spec: RunSpec, setting: Setting, *, model: Hasher | None = None) -> Record:
     """Return the record of one run; one that the hasher refuses (too many bits, no labels) says why.
+
+    Parameters
+    ----------
+    model : a hasher that is fitted already, which is then measured as it is.
 
     Raises
     ------
     UnknownNameError, ConfigError : no such hasher or index, or it has no such parameter.
     """
     started = now()
+    if model is not None:
+        return measured(model, spec, setting, started=started, fit=None)
     hasher = make_hasher(spec)
     if hasher.__sklearn_tags__().target_tags.required and setting.data.training_labels is None:
         return refused(spec, setting, started, "it learns from labels and the data has none")
@@ -144,16 +156,16 @@ def run(spec: RunSpec, setting: Setting) -> Record:
     return measured(hasher, spec, setting, started=started, fit=times)
 
 
-def measured(hasher: Hasher, spec: RunSpec, setting: Setting, *, started: str, fit: Times) -> Record:
+def measured(hasher: Hasher, spec: RunSpec, setting: Setting, *, started: str, fit: Times | None) -> Record:
     """Return the record of a fitted hasher: what its codes found, and what encoding and searching cost.
 
     Parameters
     ----------
     started : when the fit began, UTC, ISO 8601.
-    fit : what that took.
+    fit : what that took; None where it was fitted elsewhere.
     """
+    queries = hasher.encode(setting.data.queries)  # first, as a hasher from a file has not done anything yet
     (database, bias), encode_seconds = timed(partial(_encoded, hasher, setting.data.database))
-    queries = hasher.encode(setting.data.queries)
     index = _filled(spec.index, database, bias)
     k = min(spec.k, len(database))
     search = code_search(hasher, index, queries, setting.data.queries)
@@ -178,7 +190,7 @@ def measured(hasher: Hasher, spec: RunSpec, setting: Setting, *, started: str, f
         health=code_health(database),
         rankings=ranking_results(hasher, index, queries, spec, setting),
         costs=Costs(
-            fit_seconds=fit.wall,
+            fit_seconds=fit.wall if fit else None,
             encode_seconds=encode_seconds,
             encode_rows=len(database),
             batch_seconds=batch_seconds,
@@ -186,7 +198,7 @@ def measured(hasher: Hasher, spec: RunSpec, setting: Setting, *, started: str, f
             single_seconds=single_seconds,
             code_bytes=database.packed.shape[1],
             index_bytes=index.size_bytes,
-            fit_processor_seconds=fit.processor,
+            fit_processor_seconds=fit.processor if fit else None,
         ),
     )
 

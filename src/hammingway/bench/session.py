@@ -10,6 +10,7 @@ from pathlib import Path
 from hammingway import registry
 from hammingway.bench.data import open_data
 from hammingway.bench.evaluate import prepare, preparing, run_plan
+from hammingway.bench.models import check_dimensions, read_models
 from hammingway.bench.spec import Component, DataSpec, PlanSpec
 from hammingway.bench.store import Record, RecordStore
 from hammingway.progress import Progress
@@ -36,6 +37,7 @@ def measure(
     *,
     bar: Bar,
     data_dir: str | os.PathLike[str] | None = None,
+    model_dir: str | os.PathLike[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     on_record: Callable[[Record], None] | None = None,
 ) -> list[Record]:
@@ -45,22 +47,26 @@ def measure(
     ----------
     bar : shows how far the work is.
     data_dir : where files and local copies of data sets are.
+    model_dir : what the plan's files of hashers lie below; the current folder if not given.
     out : folder whose ``records.jsonl`` keeps the records; runs that are there already are not repeated.
     on_record : told of each record as soon as it is there.
 
     Raises
     ------
     InvalidInputError : another evaluation is writing to ``out``.
+    ShapeError : a model takes vectors of other dimensions.
     """
     plan.runs()  # a plan that cannot be unfolded fails here, before any data is read
+    models = read_models(plan, folder=model_dir)
     with bar("reading data") as progress:
         data = open_data(plan.data, data_dir=data_dir, progress=progress)
+    check_dimensions(models, data.database.shape[1])
     store = None if out is None else RecordStore(Path(out) / RECORDS_NAME)
     with nullcontext() if store is None else store.exclusive():
         with bar(preparing(plan)) as progress:
             setting = prepare(data, plan, progress=progress)
         with bar("runs") as progress:
-            return run_plan(plan, setting, store, on_record=on_record, progress=progress)
+            return run_plan(plan, setting, store, models=models, on_record=on_record, progress=progress)
 
 
 def locate(

@@ -13,7 +13,7 @@ from hammingway.bench.truth import MetricName
 from hammingway.config import Config, fingerprint, read_toml
 from hammingway.errors import ConfigError
 
-__all__ = ["Component", "DataSpec", "PlanSpec", "RunSpec", "read_plan"]
+__all__ = ["Component", "DataSpec", "ModelFile", "PlanSpec", "RunSpec", "read_plan"]
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Natural = Annotated[int, msgspec.Meta(ge=0)]
@@ -41,6 +41,17 @@ class Component(Config, frozen=True, kw_only=True):
         """
         params = ", ".join(f"{key}={value}" for key, value in sorted(self.params.items()))
         return f"{self.name}({params})" if params else self.name
+
+
+class ModelFile(Config, frozen=True, kw_only=True):
+    """A hasher that is fitted already.
+
+    Parameters
+    ----------
+    file : as :meth:`Hasher.save` wrote it; below the folder of the plan file.
+    """
+
+    file: str
 
 
 class DataSpec(Config, frozen=True, kw_only=True):
@@ -86,10 +97,12 @@ class RunSpec(Config, frozen=True, kw_only=True):
     n_bits : bits a code.
     k : results returned a query, and the end of the recall curve.
     n_true : exact neighbours a query that count as found; 0 to seek none and measure by labels alone.
-    seed : ``random_state`` of the hasher.
+    seed : ``random_state`` of the hasher; None for a model that was fitted without.
     repeats : times each search is timed, at least; every timing is kept.
     rankings : other rankings of the same codes, beside that by Hamming distance: 'asymmetric-8', 'rerank-100' and
         the like, see :class:`hammingway.bench.rankings.Ranking`.
+    model : fingerprint of a hasher that is read from a file and not fitted; empty for all others.
+    model_file : what that file is called; the only field that decides nothing.
     """
 
     data: DataSpec
@@ -98,21 +111,29 @@ class RunSpec(Config, frozen=True, kw_only=True):
     index: Component = Component(name="flat")
     k: Positive = 100
     n_true: Natural = 10
-    seed: Natural = 0
+    seed: Natural | None = 0
     repeats: Positive = 5
     rankings: tuple[str, ...] = ()
+    model: str = ""
+    model_file: str = ""
 
     @property
     def run_id(self) -> str:
         """Return ``b2:`` and a digest of every field: equal for equal specs, in any process.
 
-        Without rankings it is the digest that records had before there were any.
+        Without rankings or a model it is the digest that records had before there were any.
         """
-        return fingerprint(self, leave_out=() if self.rankings else ("rankings",))
+        absent = [name for name in ("rankings", "model") if not getattr(self, name)]
+        return fingerprint(self, leave_out=("model_file", *absent))
+
+    @property
+    def label(self) -> str:
+        """What tables and legends call the run: the hasher with its parameters, or with the file it comes from."""
+        return f"{self.hasher.name}(model={self.model_file})" if self.model else self.hasher.label
 
 
 class PlanSpec(Config, frozen=True, kw_only=True):
-    """A grid of runs over one data set.
+    """A grid of runs over one data set, and hashers that are fitted already.
 
     Parameters
     ----------
@@ -120,6 +141,7 @@ class PlanSpec(Config, frozen=True, kw_only=True):
     hashers : contestants, each run at every width and seed.
     n_bits : widths, in bits.
     seeds : seeds; each is a run of its own.
+    models : files of hashers, measured at their own width and not fitted.
     title : heading of the report.
 
     Examples
@@ -132,9 +154,10 @@ class PlanSpec(Config, frozen=True, kw_only=True):
     """
 
     data: DataSpec
-    hashers: tuple[Component, ...]
-    n_bits: tuple[Bits, ...]
+    hashers: tuple[Component, ...] = ()
+    n_bits: tuple[Bits, ...] = ()
     seeds: tuple[Natural, ...] = (0,)
+    models: tuple[ModelFile, ...] = ()
     index: Component = Component(name="flat")
     k: Positive = 100
     n_true: Natural = 10
@@ -143,7 +166,7 @@ class PlanSpec(Config, frozen=True, kw_only=True):
     title: str = ""
 
     def runs(self) -> tuple[RunSpec, ...]:
-        """Return every run: hashers, then widths, then seeds, each once.
+        """Return every run that fits a hasher: hashers, then widths, then seeds, each once.
 
         Raises
         ------
@@ -154,14 +177,20 @@ class PlanSpec(Config, frozen=True, kw_only=True):
         if self.rankings and not self.n_true:
             raise ConfigError("rankings are compared by the neighbours they find, and n_true is 0; remove one of them.")
         grid = itertools.product(self.hashers, self.n_bits, self.seeds)
-        runs = tuple(self._run(hasher, n_bits, seed) for hasher, n_bits, seed in grid)
-        if not runs:
-            raise ConfigError("the plan has nothing to run: give at least one hasher, one width and one seed.")
+        runs = tuple(self.run(hasher, n_bits, seed) for hasher, n_bits, seed in grid)
+        only_models = self.models and not self.hashers and not self.n_bits
+        if not runs and not only_models:
+            raise ConfigError(
+                "the plan has nothing to run: give at least one hasher, one width and one seed, or only models."
+            )
         if len({run.run_id for run in runs}) < len(runs):
             raise ConfigError("the plan lists a hasher, width or seed twice; remove the repetition.")
         return runs
 
-    def _run(self, hasher: Component, n_bits: int, seed: int) -> RunSpec:
+    def run(
+        self, hasher: Component, n_bits: int, seed: int | None, *, model: str = "", model_file: str = ""
+    ) -> RunSpec:
+        """Return one run; its other fields are those of the plan."""
         return RunSpec(
             data=self.data,
             hasher=hasher,
@@ -172,6 +201,8 @@ class PlanSpec(Config, frozen=True, kw_only=True):
             seed=seed,
             repeats=self.repeats,
             rankings=self.rankings,
+            model=model,
+            model_file=model_file,
         )
 
 

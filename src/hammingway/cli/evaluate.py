@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hammingway.cli.options import BITS, COUNT, RegisteredName, json_option, key_option, seed_option
+from hammingway.cli.options import BITS, COUNT, InputFile, RegisteredName, json_option, key_option, seed_option
 from hammingway.cli.progress_bar import progress_bar
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ _WIDEST = 10_000
 _PLAN_OPTIONS = (
     "hashers",
     "widths",
+    "models",
     "labels",
     "n_queries",
     "seed",
@@ -63,6 +63,13 @@ class CommaList(click.ParamType[tuple[Any, ...]]):
     default="64,128",
     help="Bits a code, with commas.",
 )
+@click.option(
+    "--model",
+    "models",
+    type=InputFile(),
+    multiple=True,
+    help="A hasher that was saved, measured as it is: beside --hasher, or alone. Can be repeated.",
+)
 @click.option("--labels", metavar="FILE", help="One class number a row of DATA: adds mAP and precision.")
 @click.option("--queries", "n_queries", metavar="N", type=COUNT, default=1000, help="Rows of a file held out.")
 @seed_option
@@ -96,19 +103,23 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     """Measure hashers on DATA: quality, rates, bytes.
 
     DATA is a file of vectors or the name of a data set. Queries are held out, their exact neighbours found,
-    and each hasher fitted, encoded and searched at each width. With --out, every finished run is kept in
-    records.jsonl (an interrupted plan goes on where it stopped) and a report.html is written.
+    and each hasher fitted, encoded and searched at each width, and each --model the same but for the fit.
+    With --out, every finished run is kept in records.jsonl (an interrupted plan goes on where it stopped) and
+    a report.html is written.
 
     Example: hammingway evaluate vectors.npy --hasher itq,lsh --bits 64,128 --out results
     """
     from hammingway.bench.session import measure
-    from hammingway.reports.table import summary
+    from hammingway.reports.table import model_notes, summary
 
-    plan, data_dir = _plan(ctx, options)
+    plan, folders = _plan(ctx, options)
     echo = (lambda record: click.echo(json.dumps(summary(record)))) if options["as_json"] else None
-    records = measure(plan, bar=progress_bar, data_dir=data_dir, out=options["out"], on_record=echo)
+    records = measure(plan, bar=progress_bar, out=options["out"], on_record=echo, **folders)
     _require_a_measurement(records)
-    if not options["as_json"]:
+    if options["as_json"]:
+        for sentence in model_notes(records):
+            click.echo(sentence, err=True)
+    else:
         print_table(records, title=plan.title or plan.data.dataset, as_markdown=options["markdown"])
     if options["out"] is not None:
         sentence = write_outputs(records, options["out"], plan=plan, command=_reproduce(ctx, options))
@@ -124,10 +135,10 @@ def _require_a_measurement(records: list[Record]) -> None:
 
 
 def print_table(records: list[Record], *, title: str, as_markdown: bool) -> None:
-    """Print the table, what it shows, and a line for each run refused and for queries that a mean leaves out."""
+    """Print the table, what it shows, and what a reader must know of it."""
     from rich.console import Console
 
-    from hammingway.reports.table import legend, markdown, refusals, rich_table, undefined_notes
+    from hammingway.reports.table import legend, markdown, notes, rich_table
 
     if as_markdown:
         click.echo(markdown(records), nl=False)
@@ -138,9 +149,7 @@ def print_table(records: list[Record], *, title: str, as_markdown: bool) -> None
     Console(width=max(width, console.width)).print(table)
     best = ["Bold: the best of its width."] if console.color_system else []
     click.echo("\n" + "\n".join([*legend(records), *best]))
-    for sentence in refusals(records):
-        click.echo(f"Not run: {sentence}")
-    for sentence in undefined_notes(records):
+    for sentence in notes(records):
         click.echo(sentence)
 
 
@@ -159,10 +168,10 @@ def write_outputs(records: list[Record], out: Path, *, plan: PlanSpec, command: 
     return f"Report: {path} (one file, works offline). {kept}"
 
 
-def _plan(ctx: click.Context, options: dict[str, Any]) -> tuple[PlanSpec, str | os.PathLike[str] | None]:
-    """Return the plan that was given or described, and the data folder."""
+def _plan(ctx: click.Context, options: dict[str, Any]) -> tuple[PlanSpec, dict[str, Any]]:
+    """Return the plan that was given or described, and the folders of its data and its models."""
     from hammingway.bench.session import locate
-    from hammingway.bench.spec import Component, DataSpec, PlanSpec, read_plan
+    from hammingway.bench.spec import DataSpec, PlanSpec, read_plan
 
     if options["as_json"] and options["markdown"]:
         raise click.UsageError("--json and --markdown exclude each other; give one of them.", ctx)
@@ -170,7 +179,7 @@ def _plan(ctx: click.Context, options: dict[str, Any]) -> tuple[PlanSpec, str | 
         raise click.UsageError("give either DATA or --plan.", ctx)
     if options["plan"] is not None:
         _refuse_beside_plan(ctx)
-        return read_plan(options["plan"]), options["data_dir"]
+        return read_plan(options["plan"]), {"data_dir": options["data_dir"], "model_dir": options["plan"].parent}
     dataset, labels, data_dir = locate(options["data"], options["labels"], options["data_dir"])
     data = DataSpec(
         dataset=dataset,
@@ -180,21 +189,36 @@ def _plan(ctx: click.Context, options: dict[str, Any]) -> tuple[PlanSpec, str | 
     )
     plan = PlanSpec(
         data=data,
-        hashers=tuple(Component(name=name) for name in options["hashers"]),
-        n_bits=options["widths"],
+        **_contestants(ctx, options),
         seeds=(options["seed"],),
         k=options["k"],
         repeats=options["repeats"],
         rankings=options["rankings"],
     )
-    return plan, data_dir
+    return plan, {"data_dir": data_dir}
+
+
+def _contestants(ctx: click.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """Return what a plan has of the options --hasher, --bits and --model."""
+    from hammingway.bench.spec import Component, ModelFile
+
+    models = tuple(ModelFile(file=str(path)) for path in options["models"])
+    if models and not _typed(ctx, "hashers"):
+        if _typed(ctx, "widths"):
+            raise click.UsageError("a --model has its own width; leave out --bits, or add --hasher.", ctx)
+        return {"models": models}
+    hashers = tuple(Component(name=name) for name in options["hashers"])
+    return {"hashers": hashers, "n_bits": options["widths"], "models": models}
+
+
+def _typed(ctx: click.Context, name: str | None) -> bool:
+    return ctx.get_parameter_source(name or "") is click.core.ParameterSource.COMMANDLINE
 
 
 def _refuse_beside_plan(ctx: click.Context) -> None:
     """Raise if an option was typed that the plan file decides."""
     for param in ctx.command.params:
-        typed = ctx.get_parameter_source(param.name or "") is click.core.ParameterSource.COMMANDLINE
-        if param.name in _PLAN_OPTIONS and typed:
+        if param.name in _PLAN_OPTIONS and _typed(ctx, param.name):
             raise click.UsageError(f"{param.opts[0]} stands in the plan file; leave it out beside --plan.", ctx)
 
 
@@ -205,8 +229,8 @@ def _reproduce(ctx: click.Context, options: dict[str, Any]) -> str:
         return f"hammingway evaluate --plan {plan} --data-dir DATA --out OUT"
     words = ["hammingway", "evaluate", Path(options["data"]).name]
     for param in ctx.command.params:
-        typed = ctx.get_parameter_source(param.name or "") is click.core.ParameterSource.COMMANDLINE
-        if param.name in _PLAN_OPTIONS and typed:
+        if param.name in _PLAN_OPTIONS and _typed(ctx, param.name):
             value = options[param.name]
-            words += [param.opts[0], ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+            values = value if param.multiple else [",".join(map(str, value)) if isinstance(value, tuple) else value]
+            words += [word for one in values for word in (param.opts[0], str(one))]
     return shlex.join(words)

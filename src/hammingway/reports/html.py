@@ -13,7 +13,7 @@ from typing import Any
 from hammingway.bench.store import Record
 from hammingway.errors import InvalidInputError, MissingExtraError
 from hammingway.reports.rows import Row, over_seeds, rows_from_records
-from hammingway.reports.table import METRIC_WORDS, Column, columns, refusals, undefined_notes
+from hammingway.reports.table import METRIC_WORDS, Column, columns, notes
 from hammingway.storage import atomic_writer
 
 __all__ = ["write_report"]
@@ -86,10 +86,10 @@ def _section(records: Sequence[Record], hashers: Sequence[str], command: str | N
         "tiles": _tiles(rows, main_metric(rows, first.spec.n_true), first.data.vector_bytes),
         "panels": panels(rows, hashers=hashers, n_true=first.spec.n_true),
         "table": _table(rows, hashers),
-        "notes": [*(f"Not run: {sentence}" for sentence in refusals(records)), *undefined_notes(records)],
+        "notes": notes(records),
         "environment": first.environment,
         "started": min(record.started_at for record in records),
-        "seeds": sorted({record.spec.seed for record in records}),
+        "seeds": sorted({record.spec.seed for record in records if not record.spec.model}),
         "command": command or _command(records),
     }
 
@@ -152,10 +152,15 @@ def _legend(hashers: Sequence[str]) -> list[dict[str, str]]:
 def _command(records: Sequence[Record]) -> str:
     """Return the command line that measures these records; parameters of hashers need the plan itself."""
     spec = records[0].spec
-    names = dict.fromkeys(record.spec.hasher.name for record in records)
-    widths = dict.fromkeys(str(record.spec.n_bits) for record in records)
-    words = ["hammingway", "evaluate", spec.data.dataset, "--hasher", ",".join(names), "--bits", ",".join(widths)]
-    words += ["--metric", spec.data.metric, "--k", str(spec.k), "--seed", str(spec.seed)]
+    fitted = [record.spec for record in records if not record.spec.model]
+    names = dict.fromkeys(one.hasher.name for one in fitted)
+    widths = dict.fromkeys(str(one.n_bits) for one in fitted)
+    words = ["hammingway", "evaluate", spec.data.dataset]
+    words += ["--hasher", ",".join(names), "--bits", ",".join(widths)] if fitted else []
+    for record in records:
+        words += ["--model", record.spec.model_file] if record.spec.model else []
+    seed = fitted[0].seed if fitted else spec.data.split_seed
+    words += ["--metric", spec.data.metric, "--k", str(spec.k), "--seed", str(seed)]
     if spec.rankings:
         words += ["--rankings", ",".join(spec.rankings)]
     if spec.data.labels is not None:

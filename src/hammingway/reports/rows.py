@@ -22,13 +22,14 @@ class Row:
     ----------
     hasher : registry name and parameters, and the ranking where it is not that by Hamming distance.
     n_bits, seed : of the run; seed is None for a mean over seeds.
+    model : fingerprint of a hasher from a file; empty for one that was fitted.
     n_runs : runs the row stands for.
     code_bytes : bytes of one code.
     compression : bytes of an original vector over bytes of its code.
     quality : metric name to value in [0, 1].
     curves : name to points.
     health : of the codes.
-    fit_seconds : once.
+    fit_seconds : once; None for a hasher from a file.
     encode_rate : vectors a second.
     batch_rate : queries a second, all handed over at once, median of the repeats.
     single_ms : milliseconds for a query handed over alone, median of all.
@@ -38,13 +39,14 @@ class Row:
     hasher: str
     n_bits: int
     seed: int | None
+    model: str
     n_runs: int
     code_bytes: int
     compression: float
     quality: dict[str, float]
     curves: dict[str, list[tuple[float, float]]]
     health: dict[str, float]
-    fit_seconds: float
+    fit_seconds: float | None
     encode_rate: float
     batch_rate: float
     single_ms: float
@@ -63,11 +65,11 @@ def rows_from_records(records: Iterable[Record]) -> list[Row]:
 def over_seeds(rows: Iterable[Row]) -> list[Row]:
     """Return one row a hasher and width: the means over its seeds, of what was measured with each of them.
 
-    Curves are those of the first seed.
+    Curves are those of the first seed. Hashers from files are apart, even of one file that held another before.
     """
-    groups: dict[tuple[str, int], list[Row]] = {}
+    groups: dict[tuple[str, int, str], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.hasher, row.n_bits), []).append(row)
+        groups.setdefault((row.hasher, row.n_bits, row.model), []).append(row)
     return [group[0] if len(group) == 1 else _mean_row(group) for group in groups.values()]
 
 
@@ -79,9 +81,10 @@ def quality_names(rows: Sequence[Row]) -> list[str]:
 
 def _row(record: Record, costs: Costs) -> Row:
     return Row(
-        hasher=record.spec.hasher.label,
+        hasher=record.spec.label,
         n_bits=record.spec.n_bits,
         seed=record.spec.seed,
+        model=record.spec.model,
         n_runs=1,
         code_bytes=costs.code_bytes,
         compression=record.data.vector_bytes / costs.code_bytes,
@@ -114,17 +117,19 @@ def _ranked_rows(record: Record, costs: Costs) -> list[Row]:
 
 def _mean_row(group: Sequence[Row]) -> Row:
     first = group[0]
+    fits = [row.fit_seconds for row in group if row.fit_seconds is not None]
     return Row(
         hasher=first.hasher,
         n_bits=first.n_bits,
         seed=None,
+        model=first.model,
         n_runs=len(group),
         code_bytes=first.code_bytes,
         compression=first.compression,
         quality={name: mean(row.quality[name] for row in group) for name in _common(row.quality for row in group)},
         curves=first.curves,
         health={name: mean(row.health[name] for row in group) for name in _common(row.health for row in group)},
-        fit_seconds=mean(row.fit_seconds for row in group),
+        fit_seconds=mean(fits) if fits else None,
         encode_rate=mean(row.encode_rate for row in group),
         batch_rate=mean(row.batch_rate for row in group),
         single_ms=mean(row.single_ms for row in group),

@@ -19,10 +19,11 @@ __all__ = [
     "columns",
     "legend",
     "markdown",
+    "model_notes",
+    "notes",
     "refusals",
     "rich_table",
     "summary",
-    "undefined_notes",
 ]
 
 METRIC_WORDS = {"euclidean": "Euclidean distance", "cosine": "cosine similarity", "inner-product": "inner product"}
@@ -110,7 +111,7 @@ def rich_table(records: Iterable[Record], *, title: str | None = None) -> rich.t
 
 
 def markdown(records: Iterable[Record], *, metrics: Sequence[str] | None = None) -> str:
-    """Return a Markdown table, means over seeds, the best of each width in bold; refused runs stand below it.
+    """Return a Markdown table, means over seeds, the best of each width in bold; notes stand below it.
 
     Parameters
     ----------
@@ -127,8 +128,7 @@ def markdown(records: Iterable[Record], *, metrics: Sequence[str] | None = None)
     for row in rows:
         cells = [f"**{c.text(row)}**" if (row.n_bits, c.text(row)) in best[c.title] else c.text(row) for c in shown]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    notes = [*(f"Not run: {note}" for note in refusals(records)), *undefined_notes(records)]
-    return "\n".join(lines + [line for note in notes for line in ("", note)]) + "\n"
+    return "\n".join(lines + [line for note in notes(records) for line in ("", note)]) + "\n"
 
 
 def legend(records: Iterable[Record]) -> list[str]:
@@ -147,16 +147,28 @@ def legend(records: Iterable[Record]) -> list[str]:
     return [*sorted(sizes), *meanings]
 
 
+def notes(records: Sequence[Record]) -> list[str]:
+    """Return what a reader of the table must know: runs refused, models of unknown training, queries left out."""
+    return [*(f"Not run: {note}" for note in refusals(records)), *model_notes(records), *_undefined_notes(records)]
+
+
 def refusals(records: Iterable[Record]) -> list[str]:
     """Return a sentence for each run that was refused."""
     return [
-        f"{record.spec.hasher.label} at {record.spec.n_bits} bits: {record.reason.rstrip('.')}."
+        f"{record.spec.label} at {record.spec.n_bits} bits: {record.reason.rstrip('.')}."
         for record in records
         if record.status == "refused"
     ]
 
 
-def undefined_notes(records: Iterable[Record]) -> list[str]:
+def model_notes(records: Iterable[Record]) -> list[str]:
+    """Return what is to be said of hashers from files, if there are any."""
+    names = ", ".join(dict.fromkeys(record.spec.label for record in records if record.spec.model))
+    sentence = f"{names}: fitted before, on rows that are not known; the queries may have been among them."
+    return [sentence] if names else []
+
+
+def _undefined_notes(records: Iterable[Record]) -> list[str]:
     """Return a sentence for each number of queries that metrics leave out of their mean, having no value for them."""
     names: dict[tuple[int, int], dict[str, None]] = {}
     for record in records:
@@ -171,15 +183,17 @@ def undefined_notes(records: Iterable[Record]) -> list[str]:
 
 def summary(record: Record) -> dict[str, Any]:
     """Return one record as a flat mapping for ``--json``: the run, its metrics and medians of its costs."""
+    spec = record.spec
     base: dict[str, Any] = {
         "run_id": record.run_id,
         "status": record.status,
-        "dataset": record.spec.data.dataset,
-        "hasher": record.spec.hasher.name,
-        "params": record.spec.hasher.params,
-        "n_bits": record.spec.n_bits,
-        "seed": record.spec.seed,
-        "metric": record.spec.data.metric,
+        "dataset": spec.data.dataset,
+        "hasher": spec.hasher.name,
+        "params": spec.hasher.params,
+        **({"model": spec.model, "model_file": spec.model_file} if spec.model else {}),
+        "n_bits": spec.n_bits,
+        "seed": spec.seed,
+        "metric": spec.data.metric,
     }
     if record.costs is None:
         return base | {"reason": record.reason}

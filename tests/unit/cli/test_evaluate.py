@@ -10,8 +10,9 @@ import sys
 import numpy as np
 import pytest
 
-from hammingway import RandomHyperplanes
-from hammingway.datasets import from_vectors
+from hammingway import RandomHyperplanes, load_hasher
+from hammingway.datasets import from_vectors, load
+from hammingway.metrics import average_precision, distance_counts
 
 
 def recall_of_lsh(vectors: np.ndarray, n_bits: int, n_queries: int) -> float:
@@ -134,6 +135,76 @@ def test_rankings_stand_in_json_table_and_report(run, files, tmp_path):
     page = (tmp_path / "out" / "report.html").read_text()
     assert "itq asymmetric-8" in page
     assert "--rankings asymmetric-8,rerank-280" in page
+
+
+def test_models_alone_are_measured_without_a_fit(run, files):
+    command = ["evaluate", files / "vectors.npy", "--model", files / "itq.model", "--queries", 20, "--repeats", 1]
+    command += ["--labels", files / "labels.npy", "--rankings", "asymmetric-8"]
+    result = run(*command, "--json")
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert (record["hasher"], record["n_bits"], record["fit_seconds"]) == ("itq", 13, None)
+    assert record["model"] == load_hasher(files / "itq.model").fingerprint()
+    assert {"r10@10", "mAP@all"} <= set(record["quality"])
+    assert list(record["rankings"]) == ["asymmetric-8"]
+    assert result.stderr.count("the queries may have been among them.\n") == 1
+    assert "the queries may have been among them.\n" in run(*command).stdout
+    assert "the queries may have been among them.\n" in run(*command, "--markdown").stdout
+
+
+def test_models_stand_beside_hashers_that_are_typed(run, files, tmp_path):
+    command = ["evaluate", files / "vectors.npy", "--queries", 20, "--repeats", 1, "--out", tmp_path / "out"]
+    result = run(*command, "--hasher", "lsh", "--bits", "8,9", "--model", files / "itq.model")
+    rows = [line.split()[:2] for line in result.stdout.splitlines() if line.startswith(("lsh ", "itq("))]
+    assert rows[:3] == [["lsh", "8"], ["lsh", "9"], [f"itq(model={files / 'itq.model'})", "13"]]
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert f"--hasher lsh --bits 8,9 --model {files / 'itq.model'} --queries 20" in page
+
+
+def test_a_model_that_was_trained_again_is_measured_again(run, files, tmp_path, vectors):
+    command = ["evaluate", files / "vectors.npy", "--queries", 20, "--repeats", 1, "--out", tmp_path]
+    for seed, n_records in [(0, 1), (0, 1), (1, 2)]:
+        RandomHyperplanes(8, random_state=seed).fit(vectors).save(tmp_path / "h.hwh")
+        assert run(*command, "--model", tmp_path / "h.hwh").exit_code == 0
+        assert len((tmp_path / "records.jsonl").read_text().splitlines()) == n_records
+
+
+def test_models_in_a_plan_lie_below_its_folder(run, files, tmp_path):
+    shutil.copy(files / "itq.model", tmp_path / "h.hwh")
+    plan = tmp_path / "plan.toml"
+    plan.write_text('repeats = 1\n[data]\ndataset = "vectors.npy"\nn_queries = 20\n[[models]]\nfile = "h.hwh"\n')
+    result = run("evaluate", "--plan", plan, "--data-dir", files)
+    assert result.exit_code == 0, result.output
+    assert "\nitq(model=h.hwh)" in result.stdout
+
+
+def test_a_deep_model_is_measured_on_a_named_data_set(run, tmp_path):
+    deep = pytest.importorskip("hammingway.deep")
+    data = load("digits")
+    hasher = deep.DSH(8, training={"epochs": 1}, random_state=0).fit(data.training, data.training_labels)
+    hasher.save(tmp_path / "h.hwh")
+    result = run("evaluate", "digits", "--protocol", "digits", "--model", tmp_path / "h.hwh", "--repeats", 1, "--json")
+    counts = distance_counts(
+        hasher.encode(data.queries), hasher.encode(data.database), (data.query_labels, data.database_labels)
+    )
+    assert json.loads(result.stdout)["quality"]["mAP@all"] == pytest.approx(average_precision(counts).mean())
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "words"),
+    [
+        ("wrong_width.npy", ["--model", "itq.model"], ["itq.model takes vectors of 24 dimensions", "the data has 9"]),
+        ("vectors.npy", ["--model", "truncated.codes"], ["truncated.codes", "hasher file"]),
+        ("vectors.npy", ["--model", "itq.codes"], ["itq.codes", "codes"]),
+        ("vectors.npy", ["--model", "absent.model"], ["'--model'", "absent.model", "does not exist"]),
+        ("vectors.npy", ["--model", "itq.model", "--model", "itq.model"], ["the same hasher; leave one of them out"]),
+        ("vectors.npy", ["--model", "itq.model", "--bits", "8"], ["has its own width; leave out --bits"]),
+    ],
+)
+def test_a_model_that_cannot_be_measured_is_refused_in_one_sentence(refused, files, monkeypatch, data, options, words):
+    monkeypatch.chdir(files)
+    sentence = refused("evaluate", data, *options, "--queries", 20)
+    assert [word for word in words if word not in sentence] == []
 
 
 def test_an_unknown_ranking_is_refused(refused, files):

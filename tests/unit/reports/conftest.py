@@ -1,4 +1,5 @@
 import pytest
+from msgspec.structs import replace
 
 from hammingway.bench.spec import Component, DataSpec, RunSpec
 from hammingway.bench.store import Costs, DataFacts, Record
@@ -48,6 +49,18 @@ def record():
             "costs": costs,
         }
         return Record(run_id=spec.run_id, spec=spec, **{**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def from_file(record):
+    """Return a maker of records of hashers that came from files."""
+
+    def make(file="h.hwh", n_bits=32, *, model="b2:one", **changes):
+        plain = record("itq", n_bits, **changes)
+        spec = replace(plain.spec, model=model, model_file=file)
+        return replace(plain, run_id=spec.run_id, spec=spec, costs=replace(plain.costs, fit_seconds=None))
 
     return make
 

@@ -101,6 +101,16 @@ def test_the_page_says_how_to_reproduce_it(page, record):
     assert "hammingway demo" in "".join(page([record()], command="hammingway demo").texts)
 
 
+def test_models_are_named_in_the_command_and_their_seeds_are_not(page, record, from_file):
+    both = "".join(page([record("lsh", 8, seed=3), from_file("a b.hwh")]).texts)
+    assert "evaluate digits --hasher lsh --bits 8 --model 'a b.hwh' --metric euclidean --k 100 --seed 3" in both
+    assert "fitted before, on rows that are not known" in both
+    alone = page([from_file(seed=7)]).texts
+    assert "hammingway evaluate digits --model h.hwh --metric euclidean --k 100 --seed 0" in alone
+    assert "Seeds" not in alone
+    assert "Seeds" in page([record()]).texts
+
+
 def test_unlabelled_data_show_the_short_list_instead_of_map(page, record):
     quality = {"r1@1": 0.2, "r10@10": 0.5, "r10@100": 0.8}
     texts = page([record(quality=quality, curves={"recall": [(1, 0.2), (100, 0.8)]})]).texts

@@ -35,6 +35,11 @@ def test_seeds_are_averaged_and_other_parameters_kept_apart(record):
     assert [row.quality["r10@10"] for row in rows] == pytest.approx([0.3, 0.9, 0.8])
 
 
+def test_a_file_that_held_two_models_has_two_rows_and_no_time_of_a_fit(from_file):
+    rows = over_seeds(rows_from_records([from_file(model="b2:one"), from_file(model="b2:two")]))
+    assert [(row.hasher, row.n_runs, row.fit_seconds) for row in rows] == 2 * [("itq(model=h.hwh)", 1, None)]
+
+
 def test_usual_metrics_come_first_and_none_is_lost(record):
     quality = {"odd": 0.1, "mAP@all": 0.2, "r10@10": 0.3}
     assert quality_names(rows_from_records([record(quality=quality)])) == ["r10@10", "mAP@all", "odd"]

@@ -3,7 +3,7 @@ import json
 
 from rich.console import Console
 
-from hammingway.reports.table import legend, markdown, refusals, rich_table, summary, undefined_notes
+from hammingway.reports.table import legend, markdown, notes, refusals, rich_table, summary
 
 
 def rendered(table, width=80):
@@ -92,12 +92,31 @@ def test_the_legend_explains_only_what_the_table_shows(record, refused):
 def test_queries_left_out_of_a_mean_are_told(record):
     records = [record("lsh", undefined={"mAP@all": 3, "P@10": 1}), record("itq", undefined={"mAP@all": 3})]
     n_queries = records[0].data.n_queries
-    assert undefined_notes(records) == [
+    assert notes(records) == [
         f"{name}: {n} of {n_queries} queries have no relevant item in the database and are left out of the mean."
         for name, n in (("mAP@all", 3), ("P@10", 1))
     ]
-    assert markdown(records).endswith(undefined_notes(records)[1] + "\n")
+    assert markdown(records).endswith(notes(records)[1] + "\n")
     assert summary(records[0])["undefined"] == {"mAP@all": 3, "P@10": 1}
+
+
+def test_models_are_said_to_have_been_fitted_before_on_unknown_rows(record, from_file):
+    records = [record(), from_file("a.hwh"), from_file("b.hwh", model="b2:two")]
+    sentence = (
+        "itq(model=a.hwh), itq(model=b.hwh): fitted before, on rows that are not known; the queries may have been "
+    )
+    assert notes(records) == [f"{sentence}among them."]
+    assert markdown(records).endswith(f"\n{sentence}among them.\n")
+    assert notes([record()]) == []
+
+
+def test_the_time_of_a_fit_that_was_elsewhere_is_a_dash(from_file):
+    header, _, line = markdown([from_file()], metrics=[]).splitlines()[:3]
+    cells = dict(zip(header.split(" | "), line.split(" | "), strict=True))
+    assert cells["fit s"] == "-"
+    flat = summary(from_file())
+    assert (flat["model"], flat["model_file"], flat["fit_seconds"]) == ("b2:one", "h.hwh", None)
+    assert "None" not in rendered(rich_table([from_file()]))
 
 
 def test_a_title_in_brackets_is_no_markup(record):
