@@ -128,7 +128,8 @@ def _spellings(command: click.Command) -> dict[str, str]:
     """Return library name -> option, for the options that the library's sentences may name."""
     found = {param.name: max(param.opts, key=len) for param in command.params if isinstance(param, click.Option)}
     renamed = {
-        name: name for name in ("n_bits", "n_queries", "k", "radius", "n_threads", "key", "data_dir", "rerank")
+        name: name
+        for name in ("n_bits", "n_queries", "k", "radius", "n_threads", "key", "data_dir", "rerank", "prefix_bits")
     } | {
         "random_state": "seed",
         "query_bits": "asymmetric",

@@ -248,9 +248,11 @@ def refuse_idle(ctx: click.Context, *, asymmetric: str, rerank: str) -> None:
     ----------
     asymmetric, rerank : what the command calls the values of these options.
     """
+    ranking = asymmetric, "--asymmetric", "--asymmetric"
     reranking = rerank, "--rerank", "--rerank N"
     needs = {
-        "query_bits": (asymmetric, "--asymmetric", "--asymmetric"),
+        "query_bits": ranking,
+        "prefix_bits": ranking,
         "metric": reranking,
         "vectors": reranking,
     }

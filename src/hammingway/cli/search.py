@@ -37,6 +37,12 @@ IDS = "The id of each row of --originals, a .npy file of integers; else those in
 )
 @options.query_bits_option
 @click.option(
+    "--prefix-bits",
+    metavar="N",
+    type=options.COUNT,
+    help="Score the first N bits of each code alone, with --asymmetric; all if not given.",
+)
+@click.option(
     "--n-probe", metavar="N", type=options.COUNT, help="Cells a query scans in an ivf index; else its own number."
 )
 @click.option(
@@ -72,6 +78,7 @@ def command(
     radius: int | None,
     asymmetric: bool,
     query_bits: str,
+    prefix_bits: int | None,
     n_probe: int | None,
     max_probes: int | None,
     max_candidates: int | None,
@@ -104,7 +111,7 @@ def command(
     limits = {"n_probe": n_probe, "max_probes": max_probes, "max_candidates": max_candidates}
     opened = searching.open_database(database, limits=limits, n_threads=n_threads)
     if asymmetric and model is not None:
-        items = searching.open_scores(queries, opened, model=model, key=key)
+        items = searching.open_scores(queries, opened, model=model, key=key, prefix_bits=prefix_bits)
     else:
         items = searching.open_queries(queries, opened, model=model, key=key)
     reranking = rerank.opened(opened, items, key=key, n_threads=n_threads)

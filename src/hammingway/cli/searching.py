@@ -17,6 +17,7 @@ from hammingway.errors import CodeWidthError, FileFormatError, InvalidInputError
 from hammingway.indexes import FlatIndex, IVFIndex, TableIndex
 from hammingway.indexes.base import check_codes
 from hammingway.indexes.loading import INDEX_KINDS
+from hammingway.indexes.query_weights import check_prefix
 from hammingway.progress import row_chunks
 from hammingway.storage import read_kind
 
@@ -99,7 +100,7 @@ class Queries:
 
     Parameters
     ----------
-    asked : codes, or scores (n_queries, n_bits).
+    asked : codes, or scores (n_queries, n_bits) of all their bits or the first ones.
     vectors : that these come of, (n_queries, d); None where only codes were given.
     confidence : scores of the codes, (n_queries, n_bits), by which a table is probed; None for none.
     """
@@ -183,14 +184,21 @@ def check_asymmetric(wanted: Wanted, model: Path | None, out: Path | None, *, re
         )
 
 
-def open_scores(path: Path, database: Database, *, model: Path, key: str | None) -> Queries:
+def open_scores(
+    path: Path, database: Database, *, model: Path, key: str | None, prefix_bits: int | None = None
+) -> Queries:
     """Return the scores that ``model`` gives the vectors at ``path``.
+
+    Parameters
+    ----------
+    prefix_bits : scores of the first so many bits alone; of all if None.
 
     Raises
     ------
     FileFormatError : a file holds something else, or is damaged.
     CodeWidthError : the model is of another width than the database.
-    InvalidInputError : it is another encoder than the database's, or adds a bias that the database has not.
+    InvalidInputError : it is another encoder than the database's, or adds a bias that the database has not; or the
+        codes have fewer bits than the prefix.
     """
     from hammingway.cli.reading import open_vectors
     from hammingway.hashers import load_hasher
@@ -203,13 +211,14 @@ def open_scores(path: Path, database: Database, *, model: Path, key: str | None)
             f"{model} adds a bias to the scores of its codes, and the database has none; build it from the vectors "
             "with 'hammingway index --model'."
         )
+    n_bits = database.index.n_bits
+    n_scored = check_prefix(prefix_bits, n_bits)
     X = open_vectors(path, key=key)
     with progress_bar("projecting"):
         scores = hasher.project_queries(X)
-    n_bits = database.index.n_bits
     if scores.shape[1] != n_bits:
         raise CodeWidthError(f"{model} gives {scores.shape[1]} scores a query; the database has {n_bits} bits.")
-    return Queries(scores, X)
+    return Queries(scores[:, :n_scored], X)
 
 
 def search(
@@ -239,7 +248,7 @@ def search(
             if isinstance(part, Codes):
                 found: Neighbors | Scored = index.search(part, depth, **by)
             else:
-                found = index.search_asymmetric(part, depth, query_bits=query_bits)
+                found = index.search_asymmetric(part, depth, query_bits=query_bits, prefix_bits=part.shape[1])
             yield found if reranking is None else reranking.best(found, rows, wanted.k)
 
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from hammingway import ITQ, FlatIndex, IVFIndex, MultiIndex, RandomHyperplanes, TableIndex, load_hasher
+from hammingway import ITQ, Codes, FlatIndex, IVFIndex, MultiIndex, RandomHyperplanes, TableIndex, load_hasher
 from hammingway.code_files import read_codes
 from hammingway.datasets.formats import read_neighbors, read_vectors
 
@@ -87,7 +87,12 @@ def test_limits_of_a_table_are_refused_for_other_indexes(refused, files, option)
 
 
 @pytest.mark.parametrize(
-    ("idle", "needed"), [(("--query-bits", 8), "--asymmetric"), (("--metric", "cosine"), "--rerank")]
+    ("idle", "needed"),
+    [
+        (("--query-bits", 8), "--asymmetric"),
+        (("--prefix-bits", 8), "--asymmetric"),
+        (("--metric", "cosine"), "--rerank"),
+    ],
 )
 def test_an_option_that_would_do_nothing_is_refused(refused, files, idle, needed):
     sentence = refused("search", files / "itq.codes", files / "queries.codes", *idle)
@@ -272,6 +277,23 @@ def test_asymmetric_results_are_those_of_the_library(run, files, tmp_path, datab
     assert [(line["ids"], line["scores"]) for line in lines] == [(i.tolist(), s.tolist()) for i, s in found]
     assert run(*command, "--out", tmp_path / "ids.npy").exit_code == 0
     np.testing.assert_array_equal(np.load(tmp_path / "ids.npy"), found.ids)
+
+
+@pytest.mark.parametrize("database", ["itq.codes", "itq.index", "ivf.index"])
+def test_a_prefix_is_ranked_as_codes_that_short(run, files, tmp_path, database):
+    codes = read_codes(files / "itq.codes").codes
+    IVFIndex(13, n_cells=4, n_probe=4).add(codes).save(tmp_path / "ivf.index")
+    path = next(folder / database for folder in (files, tmp_path) if (folder / database).exists())
+    model = ["--model", files / "itq.model", "--asymmetric", "--prefix-bits", 9]
+    scores = load_hasher(files / "itq.model").project_queries(np.load(files / "queries.npy"))
+    short = FlatIndex(9).add(Codes.from_bits(codes.unpack()[:, :9])).search_asymmetric(scores[:, :9], 6)
+    found = parsed(run("search", path, files / "queries.npy", *model, "-k", 6, "--json").stdout)
+    assert [(line["ids"], line["scores"]) for line in found] == [(i.tolist(), s.tolist()) for i, s in short]
+
+
+def test_a_prefix_longer_than_the_codes_is_refused(refused, files):
+    command = ["search", files / "itq.codes", files / "queries.npy", "--model", files / "itq.model", "--asymmetric"]
+    assert refused(*command, "--prefix-bits", 14) == "--prefix-bits must lie in 1 to 13; got 14."
 
 
 def test_asymmetric_search_says_what_it_needs(refused, files, tmp_path):
