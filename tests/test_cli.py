@@ -113,7 +113,7 @@ def test_interrupted_conversion_leaves_no_file_and_exits_with_130(tmp_path):
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (2**20, 2**8)})
         file.truncate(file.tell() + 2**30)
     process = start("convert", "large.npy", "copy.fvecs", cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-    wait_until(lambda: any(path.stat().st_size for path in tmp_path.glob(".copy.fvecs.*.part")), process)
+    wait_until(lambda: any(path.stat().st_size for path in tmp_path.glob(".copy.fvecs.*.part/*")), process)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -127,7 +127,7 @@ def test_interrupted_conversion_keeps_the_file_it_would_have_replaced(tmp_path):
         file.truncate(file.tell() + 2**30)
     (tmp_path / "copy.fvecs").write_text("precious")
     process = start("convert", "large.npy", "copy.fvecs", "--force", cwd=tmp_path, stderr=subprocess.DEVNULL)
-    wait_until(lambda: any(path.stat().st_size for path in tmp_path.glob(".copy.fvecs.*.part")), process)
+    wait_until(lambda: any(path.stat().st_size for path in tmp_path.glob(".copy.fvecs.*.part/*")), process)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 130
     assert (tmp_path / "copy.fvecs").read_text() == "precious"

@@ -1,18 +1,21 @@
 """Files that are either whole or absent: arrays and a JSON header in one safetensors file.
 
-No pickle anywhere. A file is written beside its final name, flushed to disk and renamed, so an
-interruption at any instant leaves the old file or the new one. Every array and the header carry a
+No pickle anywhere. A file is written in a folder of its own beside its final name, flushed to disk and
+renamed, so an interruption at any instant leaves the old file or the new one. What a killed process left
+in such a folder is removed by the next that writes the same file. Every array and the header carry a
 BLAKE2b digest: a flipped byte is an error, never a wrong result.
 """
 
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import json
 import os
 import re
 import secrets
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,18 +28,23 @@ from safetensors.numpy import save_file
 
 from hammingway.errors import FileFormatError, InvalidInputError
 
+if sys.platform != "win32":
+    import fcntl
+
 __all__ = ["atomic_path", "atomic_writer", "digest", "looks_sealed", "read_arrays", "read_kind", "write_arrays"]
 
 FORMAT_VERSION = 1
 _HEADER_KEY = "hammingway"
+_N_RANDOM = 8  # bytes in the name of a folder of unfinished files
 _START = b'{"__metadata__"'  # after eight bytes that tell the length of the header
 
 
 @contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; on success it becomes ``path``, on any exception it is removed.
+    """Give a temporary path near ``path``; on success it becomes ``path``, on any exception it is removed.
 
-    Where ``path`` is a symbolic link, the file it leads to is replaced, and the link stays.
+    Where ``path`` is a symbolic link, the file it leads to is replaced, and the link stays. The temporary file may be
+    replaced, and others made beside it; they are removed in the end.
 
     Raises
     ------
@@ -48,17 +56,21 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     if final.exists() and not final.is_file():
         raise InvalidInputError(f"{path} is a device or a pipe, which a file would replace; give the path of a file.")
-    temporary = final.with_name(f".{final.name}.{secrets.token_hex(8)}.part")
+    temporary = final.with_name(f".{final.name}.{secrets.token_hex(_N_RANDOM)}.part") / final.name
+    lock = None
     try:
         # Made here, so that Ctrl-C between making and removing it leaves nothing, and by the umask's permissions.
-        _make(temporary, path)
+        lock = _make(temporary, path)
         yield temporary
         _flush_to_disk(temporary)
         temporary.replace(final)
-        _flush_to_disk(final.parent)
     finally:
-        with suppress(OSError):  # it was renamed, or never made; the error on its way says why
-            temporary.unlink()
+        with suppress(OSError):  # it was never made; the error on its way says why
+            _remove_folder(temporary.parent)
+        if lock is not None:
+            os.close(lock)
+    _flush_to_disk(final.parent)
+    _remove_abandoned(final)
 
 
 @contextmanager
@@ -211,12 +223,54 @@ def _check_kind(envelope: Mapping[str, Any], kind: str, path: str | os.PathLike[
         )
 
 
-def _make(temporary: Path, asked: str | os.PathLike[str]) -> None:
-    """Make the temporary file; an error names the file that was asked for."""
+def _make(temporary: Path, asked: str | os.PathLike[str]) -> int | None:
+    """Make the temporary file in a folder of its own, and return what locks that; an error names what was asked for."""
+    lock = None
     try:
-        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        while not temporary.exists():
+            temporary.parent.mkdir(exist_ok=True)
+            with suppress(FileNotFoundError):  # while it was empty, another process took it for abandoned
+                lock = _try_lock(temporary.parent)
+                os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     except OSError as error:
         raise OSError(error.errno, error.strerror, os.fspath(asked)) from error
+    return lock
+
+
+def _try_lock(folder: Path) -> int | None:
+    """Return a descriptor that locks a folder until it is closed or the process ends; None if it is locked.
+
+    None, too, where a disk or Windows has no such locks: what is abandoned there stays.
+    """
+    if sys.platform == "win32":
+        return None
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _remove_abandoned(final: Path) -> None:
+    """Remove what killed processes left unfinished of this file, but nothing that a process still writes."""
+    name = f".{glob.escape(final.name)}.{'[0-9a-f]' * 2 * _N_RANDOM}.part"
+    for folder in final.parent.glob(name):
+        with suppress(OSError):  # another removes it, or it is another's
+            if not any(folder.iterdir()):
+                folder.rmdir()  # one that is still empty, and may not be locked yet, is made again by its owner
+            elif (lock := _try_lock(folder)) is not None:
+                try:
+                    _remove_folder(folder)
+                finally:
+                    os.close(lock)
+
+
+def _remove_folder(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
+    folder.rmdir()
 
 
 def _flush_to_disk(path: Path) -> None:

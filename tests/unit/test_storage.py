@@ -249,6 +249,93 @@ def test_killed_process_leaves_the_old_file(tmp_path):
     assert path.read_bytes() == b"old"
 
 
+ABANDON = """
+import os, sys
+from hammingway.storage import atomic_path
+with atomic_path(sys.argv[1]) as temporary:
+    temporary.with_name(".tmp1").write_bytes(b"as of a library that replaces the file it was given")
+    temporary.write_bytes(b"half")
+    print(flush=True)
+    input()
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.fixture
+def writer(tmp_path):
+    """A process that writes 'file', and is killed half-way when it gets a line."""
+    command = [sys.executable, "-c", ABANDON, tmp_path / "file"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def test_next_write_of_the_file_removes_what_a_killed_process_left(tmp_path, writer):
+    writer.communicate(b"\n")
+    assert len(list(tmp_path.glob(".file.*.part/*"))) == 2
+    (tmp_path / "other").write_bytes(b"")
+    with atomic_writer(tmp_path / "other") as file:
+        file.write(b"of another file")
+    assert len(list(tmp_path.glob(".file.*.part"))) == 1
+    with atomic_writer(tmp_path / "file") as file:
+        file.write(b"new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "other"]
+
+
+def test_folder_that_another_process_took_for_abandoned_while_it_was_empty_is_made_again(tmp_path, monkeypatch):
+    def removes_it(folder):
+        monkeypatch.setattr(storage, "_try_lock", try_lock)
+        folder.rmdir()
+        return try_lock(folder)
+
+    try_lock = storage._try_lock
+    monkeypatch.setattr(storage, "_try_lock", removes_it)
+    with atomic_writer(tmp_path / "file") as file:
+        file.write(b"new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"new")]
+
+
+def test_empty_folder_of_a_killed_process_is_removed_too(tmp_path):
+    (tmp_path / ".file.0123456789abcdef.part").mkdir()
+    with atomic_writer(tmp_path / "file") as file:
+        file.write(b"new")
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+def test_what_another_process_or_thread_still_writes_is_left_alone(tmp_path, writer):
+    with atomic_path(tmp_path / "file") as own:
+        own.write_bytes(b"first")
+        with atomic_writer(tmp_path / "file") as file:
+            file.write(b"second")
+        assert (tmp_path / "file").read_bytes() == b"second"
+        assert len(list(tmp_path.glob(".file.*.part/file"))) == 2
+    assert (tmp_path / "file").read_bytes() == b"first"
+    writer.communicate(b"\n")
+    assert len(list(tmp_path.glob(".file.*.part/file"))) == 1
+
+
+def test_folder_that_only_looks_like_an_abandoned_one_is_left_alone(tmp_path):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "data").touch()
+    name = "0123456789abcdef"
+    (tmp_path / f".file.{name}.part").symlink_to("precious")
+    (tmp_path / f".file.{name}.partly").mkdir()
+    (tmp_path / f".file.{name}.partly" / "data").touch()
+    (tmp_path / f".other.{name}.part").mkdir()
+    (tmp_path / f".other.{name}.part" / "data").touch()
+    before = sorted(tmp_path.rglob("*"))
+    with atomic_writer(tmp_path / "file") as file:
+        file.write(b"new")
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, tmp_path / "file"])
+
+
+def test_files_are_written_where_folders_cannot_be_locked(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage.fcntl, "flock", raises(OSError(errno.EBADF, "no locks here")))
+    write_arrays(tmp_path / "file", SMALL, kind="x", header={})
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
 def test_file_of_arrays_gets_the_permissions_of_the_umask(tmp_path):
     before = os.umask(0o027)
     try:
