@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from hammingway import registry
+from hammingway.bench.checking import check_features, checked_hashers
 from hammingway.bench.data import open_data
 from hammingway.bench.evaluate import Setting, make_hasher, measured, now, prepare, preparing
 from hammingway.bench.session import Bar
@@ -87,15 +88,15 @@ def train_plan(
 
     Raises
     ------
-    ConfigError, UnknownNameError : an option of any variant that cannot be used, before the first is run.
+    ConfigError : an option of any variant cannot be used, or not on this machine or with this data; told before the
+        first is run, of those that have no result yet.
     InvalidInputError : a folder holds the result of another variant, or of other data.
     FolderInUseError : another process trains into ``out``, or into the folder of a variant.
     """
     runs = plan.runs()
-    hashers = [_hasher_of(run) for run in runs]
-    for hasher in hashers:
-        hasher.check_options()
-    if n_processes() > 1 and not any(hasher.fits_together for hasher in hashers):
+    ahead = [run for run in runs if not (Path(out) / run.name / RESULT_NAME).is_file()]
+    hashers = checked_hashers({f"the variant {run.name!r}": run for run in ahead}, _hasher_of)
+    if n_processes() > 1 and not any(map(_fits_together, runs)):
         raise ConfigError("the plan has no hasher that several processes fit together; leave torchrun out.")
     if process_number() > 0:
         _train_along(plan, runs, Path(out), data_dir=data_dir)
@@ -103,6 +104,7 @@ def train_plan(
     with sole_use(Path(out) / _LOCK_NAME, work="training"):
         with bar("reading data") as progress:
             data = open_data(plan.data, data_dir=data_dir, progress=progress)
+        check_features(hashers, data.training.shape[1])
         with bar(preparing(plan)) as progress:
             setting = prepare(data, plan, progress=progress)
         results, outputs = [], {"report": on_entry, "tensorboard": tensorboard}
@@ -110,7 +112,7 @@ def train_plan(
             folder = Path(out) / run.name
             result = _known(folder, run, setting)
             if result is None:
-                if hashers[number].fits_together:
+                if _fits_together(run):
                     _next_of_first(number)
                 with bar(run.name) as progress:
                     result = _train(run, setting, folder, progress=progress, **outputs)
@@ -121,6 +123,10 @@ def train_plan(
                 on_result(result)
         _next_of_first(_NO_MORE)
     return results
+
+
+def _fits_together(run: VariantRun) -> bool:
+    return bool(registry.load("hashers", run.spec.hasher.name).fits_together)
 
 
 def _hasher_of(run: VariantRun) -> Hasher:

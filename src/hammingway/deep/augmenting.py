@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from hammingway.deep.batches import Rows
 from hammingway.errors import InvalidInputError
 
-__all__ = ["Augmentation", "make_augmentation"]
+__all__ = ["Augmentation", "check_augmentation", "make_augmentation"]
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 """From x (n, \\*input_shape) and a generator on the CPU to a new x of the same shape."""
@@ -22,22 +22,22 @@ _DEVIATION_ROWS = 4096
 
 
 def make_augmentation(name: Literal["none", "flip", "flip-crop", "noise"], rows: Rows) -> Augmentation | None:
-    """Return the augmentation of this name for the training part ``rows``; None for 'none'.
-
-    Raises
-    ------
-    InvalidInputError : flips and crops of examples that are no images.
-    """
+    """Return the augmentation of this name for the training part ``rows``; None for 'none'."""
+    check_augmentation(name, rows.input_shape)
     if name == "none":
         return None
     if name == "noise":
         deviation = rows[:_DEVIATION_ROWS].std(dim=0, correction=0)
         return lambda x, random: x + _NOISE_SHARE * deviation * torch.randn(x.shape, generator=random)
-    if len(rows.input_shape) != 3:
+    return flip if name == "flip" else lambda x, random: crop(flip(x, random), random)
+
+
+def check_augmentation(name: str, input_shape: tuple[int, ...]) -> None:
+    """Raise InvalidInputError for flips and crops of examples that are no images."""
+    if name.startswith("flip") and len(input_shape) != 3:
         raise InvalidInputError(
             f"augment={name!r} is for images; give image_shape=(height, width, channels), or take augment='noise'."
         )
-    return flip if name == "flip" else lambda x, random: crop(flip(x, random), random)
 
 
 def flip(x: Tensor, random: torch.Generator) -> Tensor:

@@ -150,11 +150,7 @@ def start(
 ) -> tuple[Run, State]:
     """Return the run, and its state before the first step."""
     config, group = recipe.training, Group(device)
-    if kept_aside is not None and config.select == "loss" and model.objective.sampling == "neighbors":
-        raise ConfigError(
-            f"training.select is 'loss', but the objective {recipe.objective[0]!r} needs neighbours, which only "
-            "training rows have; select 'recall' or 'map'."
-        )
+    check_selection(recipe.objective[0], config)
     refuse_single_rows(model.network, config.micro_batch_size)
     fingerprint = run_fingerprint(part, kept_aside, recipe)
     group.refuse_unlike(
@@ -186,6 +182,16 @@ def start(
         on_step=lambda done, total: None,
     )
     return run, State(EpochStatistics(recipe.n_bits))
+
+
+def check_selection(objective: str, training: Training) -> None:
+    """Raise ConfigError if the best epoch is to be chosen by a loss that validation rows cannot have."""
+    by_loss = training.validation_share and training.select == "loss"
+    if by_loss and registry.load("objectives", objective).sampling == "neighbors":
+        raise ConfigError(
+            f"training.select is 'loss', but the objective {objective!r} needs neighbours, which only training rows "
+            "have; select 'recall' or 'map'."
+        )
 
 
 def refuse_single_rows(network: Network, micro_batch_size: int | None) -> None:

@@ -17,12 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 from hammingway import registry
 from hammingway.codes import Codes
 from hammingway.config import from_mapping, to_mapping
+from hammingway.deep.augmenting import check_augmentation
 from hammingway.deep.batches import as_examples
 from hammingway.deep.config import Training
-from hammingway.deep.distributed import resolve_device
-from hammingway.deep.fitting import ImageShape, Outputs, Recipe, fit_network
+from hammingway.deep.distributed import resolve_device, training_device
+from hammingway.deep.fitting import ImageShape, Outputs, Recipe, check_selection, fit_network, refuse_single_rows
 from hammingway.deep.inference import Scorer, one_thread
-from hammingway.deep.networks.base import Network, make_network
+from hammingway.deep.networks.base import Network, make_network, sketch_network
 from hammingway.deep.seeds import seeded
 from hammingway.errors import ConfigError, InvalidInputError, ShapeError
 from hammingway.hashers.base import Hasher, LearnedArray
@@ -180,12 +181,24 @@ class DeepHasher(Hasher):
         return self
 
     def check_options(self) -> None:
-        """Raise for a parameter, also of objective, network or training, that cannot be used."""
+        """Raise for a parameter, also of objective, network or training, that cannot be used (on this machine)."""
         super().check_options()
         for kind, default in (("objective", self.default_objective), ("network", self.default_network)):
             name, options = self._chosen(kind, default)
             from_mapping(registry.load(f"{kind}s", name).Options, options, where=kind)
-        self._training()
+        training = self._training()
+        training_device(training.device)
+        check_selection(self._chosen("objective", self.default_objective)[0], training)
+
+    def check_features(self, n_features: int) -> None:
+        """Raise where network, ``image_shape`` or augmentation do not go with rows of this width."""
+        input_shape = self._input_shape(n_features)
+        name, options = self._chosen("network", self.default_network)
+        network = sketch_network(name, options, input_shape=input_shape, n_bits=int(self.n_bits))
+        if network is not None:
+            network.check_sources()
+            refuse_single_rows(network, self._training().micro_batch_size)
+        check_augmentation(self._training().augment, input_shape)
 
     def _fit(self, rows: TrainingRows, y: ArrayLike | None, rng: np.random.RandomState) -> None:
         recipe = Recipe(
@@ -237,6 +250,11 @@ class DeepHasher(Hasher):
             )
         return height, width, channels
 
+    def _input_shape(self, n_features: int) -> tuple[int, ...]:
+        """Return the shape of an example: (n_features,) or (channels, height, width)."""
+        shape = self._checked_image_shape(n_features)
+        return (n_features,) if shape is None else (shape[2], shape[0], shape[1])
+
     def _check_new(self, X: ArrayLike) -> NDArray[Any]:
         token = _encoding.set(True)
         try:
@@ -274,8 +292,7 @@ class DeepHasher(Hasher):
         }
 
     def _layout(self, description: Mapping[str, Any]) -> Mapping[str, LearnedArray]:
-        shape = self._checked_image_shape(self.n_features_in_)
-        input_shape = (self.n_features_in_,) if shape is None else (shape[2], shape[0], shape[1])
+        input_shape = self._input_shape(self.n_features_in_)
         built = {}
         for role, spec in description.items():
             if not (

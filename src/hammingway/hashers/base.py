@@ -180,6 +180,17 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         self._check_parameters()
         self._random_generator()
 
+    def check_features(self, n_features: int) -> None:
+        """Raise for options that do not go with rows of this width, as far as that is known before any row is read.
+
+        More bits than a hasher can take of the features are no such mistake: a plan may try widths, and tells of those
+        that are refused.
+
+        Raises
+        ------
+        InvalidInputError, ConfigError, FileFormatError : what is wrong, and what there is instead.
+        """
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted hasher to ``path`` (safetensors and JSON, no pickle); see :func:`load_hasher`.
 

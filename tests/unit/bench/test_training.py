@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from itertools import count
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import msgspec
 import numpy as np
 import pytest
+import torch
 
 from hammingway import load_hasher, registry
 from hammingway.bench import evaluate
@@ -17,7 +19,7 @@ from hammingway.bench.evaluate import prepare, run_plan
 from hammingway.bench.spec import Component, DataSpec, PlanSpec
 from hammingway.bench.training import HASHER_NAME, RESULT_NAME, train_plan
 from hammingway.bench.variants import TrainingPlan, Variant
-from hammingway.deep import loop
+from hammingway.deep import fitting, loop
 from hammingway.deep.checkpoint import Checkpoint
 from hammingway.errors import ConfigError, FileFormatError, FolderInUseError, InvalidInputError
 from hammingway.metrics import average_precision, distance_counts
@@ -172,13 +174,13 @@ def test_variant_that_fails_or_is_impossible_says_why_and_the_others_go_on(folde
     diverging = {"training.optimizer": "sgd", "training.learning_rate": 1e12, "training.epochs": 30}
     plan = without_classic(
         Variant(name="diverging", set=diverging),
-        Variant(name="images", set={"image_shape": [5, 5, 1]}),
+        Variant(name="few", set={"max_training_rows": 1}),
         Variant(name="plain"),
     )
     failed, refused, trained = train(folder, plan)
     assert (failed.status, refused.status, trained.status) == ("failed", "refused", "trained")
     assert "the loss became" in failed.reason
-    assert "image_shape" in refused.reason
+    assert "max_training_rows=1 is fewer" in refused.reason
     assert train(folder, plan) == [failed, refused, trained]
 
 
@@ -189,6 +191,53 @@ def test_misspelt_option_of_the_last_variant_is_refused_before_the_first_is_trai
     with pytest.raises(ConfigError, match="has no parameter 'training'"):
         train(folder, PLAN)
     assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"training.epoch": 3}, "training has an unknown key 'epoch'. Did you mean 'epochs'"),
+        ({"training.device": "cuda:99"}, "training.device is 'cuda:99', but this"),
+        ({"training.device": "banana"}, "training.device must be 'cpu', 'cuda' or 'cuda:N'; got 'banana'"),
+        (
+            {"objective": "autohash-neighbors", "training.select": "loss"},
+            "training.select is 'loss', but the objective",
+        ),
+        ({"image_shape": [5, 5, 1]}, "image_shape 5 x 5 x 1 is of 25 values; X has 12 features"),
+        ({"network": "vgg16"}, "The network 'vgg16' takes images; got examples of shape (12,)"),
+        (
+            {"network": "dsh-cnn", "image_shape": [3, 4, 1]},
+            "The network 'dsh-cnn' takes images of at least 8 x 8; got 3 x 4",
+        ),
+        ({"training.augment": "flip"}, "augment='flip' is for images"),
+        (
+            {"network": {"name": "mlp", "batch_norm": True}, "training.micro_batch_size": 1},
+            "training.micro_batch_size must be at least 3 for the network 'mlp'",
+        ),
+        (
+            {"image_shape": [2, 2, 3], "network.name": "alexnet", "network.checkpoint": "absent.pth"},
+            "absent.pth is not there",
+        ),
+    ],
+)
+def test_what_is_known_to_be_wrong_with_the_last_variant_is_told_by_its_name_before_the_first_trains(
+    folder, changes, said
+):
+    plan = without_classic(Variant(name="good"), Variant(name="bad", set=changes))
+    with pytest.raises(ConfigError, match=rf"^the variant 'bad': {re.escape(said)}"):
+        train(folder, plan)
+    assert not (folder / "out").exists()
+
+
+def test_finished_variants_are_shown_on_a_machine_without_their_device(folder, monkeypatch):
+    on_gpu = without_classic(Variant(name="dsh", set={"training.device": "cuda:99"}))
+    with monkeypatch.context() as machine:
+        machine.setattr(torch.cuda, "is_available", lambda: True)
+        machine.setattr(torch.cuda, "device_count", lambda: 100)
+        machine.setattr(fitting, "training_device", lambda name: torch.device("cpu"))
+        first = train(folder, on_gpu)
+    assert [result.status for result in first] == ["trained"]
+    assert train(folder, on_gpu) == first
 
 
 @pytest.mark.parametrize("damaged", [b"{", b'{"\xff": 1}', b"[" * 100_000])

@@ -19,7 +19,7 @@ from hammingway.errors import ConfigError
 if TYPE_CHECKING:
     from hammingway.deep.batches import Rows
 
-__all__ = ["Network", "ParameterGroup", "Standardize", "make_network"]
+__all__ = ["Network", "ParameterGroup", "Standardize", "make_network", "sketch_network"]
 
 _TOO_LARGE = ("can't allocate memory", "overflowed", "Overflow", "out of memory")
 _STATISTICS_ROWS = 1024  # a block; sums are taken block by block, in this order
@@ -63,6 +63,9 @@ class Network(nn.Module, ABC):
         Called once, on the CPU, before the objective's ``prepare``; not when a run is resumed or a hasher loaded,
         so whatever is set here must be a parameter or a buffer, made in ``__init__`` with its final shape.
         """
+
+    def check_sources(self) -> None:
+        """Raise for a file that :meth:`prepare` would read and that is not there; asked before there is any data."""
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
@@ -133,6 +136,26 @@ def make_network(
     with _refusing_what_no_memory_holds(name):
         network: Network = kind(chosen, input_shape, n_bits)
     return network
+
+
+def sketch_network(
+    name: str, options: Mapping[str, Any], *, input_shape: tuple[int, ...], n_bits: int
+) -> Network | None:
+    """Return what :func:`make_network` would, without the time and memory that weights take: torch's device 'meta'.
+
+    None for a network that looks at its weights as they are made.
+
+    Raises
+    ------
+    UnknownNameError, ConfigError, ShapeError : as of :func:`make_network`, but for what only memory can tell.
+    """
+    try:
+        with torch.device("meta"):
+            return make_network(name, options, input_shape=input_shape, n_bits=n_bits)
+    except (RuntimeError, TypeError) as error:
+        if "meta" not in str(error):
+            raise
+    return None
 
 
 @contextmanager

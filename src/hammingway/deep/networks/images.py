@@ -19,7 +19,7 @@ from hammingway.errors import FileFormatError, InvalidInputError, ShapeError
 if TYPE_CHECKING:
     from hammingway.deep.batches import Rows
 
-__all__ = ["check_pixels", "copy_weights", "image_shape", "read_weights"]
+__all__ = ["check_pixels", "check_weights_are_there", "copy_weights", "image_shape", "read_weights"]
 
 _SHOWN_NAMES = 5
 _LOOKED_AT = 1024
@@ -71,6 +71,12 @@ def check_pixels(images: Rows) -> None:
         )
 
 
+def check_weights_are_there(path: str | os.PathLike[str]) -> None:
+    """Raise FileFormatError unless there is something at ``path``."""
+    if not Path(path).exists():
+        raise FileFormatError(f"{path} is not there; give the path of a file of weights (.safetensors or .pth).")
+
+
 def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Return the tensors by name of a file of weights: safetensors, or a torch file (.pth, .pt), read without pickle.
 
@@ -79,8 +85,7 @@ def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     FileFormatError : missing, damaged, or holding anything but tensors by name.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileFormatError(f"{path} is not there; give the path of a file of weights (.safetensors or .pth).")
+    check_weights_are_there(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)

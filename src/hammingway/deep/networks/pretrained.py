@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from hammingway.config import Config
 from hammingway.deep.networks.base import Network, ParameterGroup, Standardize
-from hammingway.deep.networks.images import check_pixels, copy_weights, image_shape
+from hammingway.deep.networks.images import check_pixels, check_weights_are_there, copy_weights, image_shape
 from hammingway.errors import ShapeError
 
 if TYPE_CHECKING:
@@ -90,6 +90,11 @@ class PretrainedNetwork(Network):
         if options.checkpoint is not None:
             self.standardize.mean.copy_(torch.tensor(_MEAN)[:, None, None])
             self.standardize.deviation.copy_(torch.tensor(_DEVIATION)[:, None, None])
+
+    def check_sources(self) -> None:
+        """Raise FileFormatError if there is no such checkpoint."""
+        if self.options.checkpoint is not None:
+            check_weights_are_there(self.options.checkpoint)
 
     def prepare(self, training_x: Rows, generator: torch.Generator) -> None:
         """Load the checkpoint, or else take mean and deviation of each channel of the training part.

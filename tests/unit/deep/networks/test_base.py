@@ -7,11 +7,12 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
+from hammingway import registry
 from hammingway.deep.batches import Rows
-from hammingway.deep.networks.base import Standardize, make_network
+from hammingway.deep.networks.base import Network, Standardize, make_network, sketch_network
 from hammingway.deep.networks.linear import Linear, LinearOptions
 from hammingway.deep.networks.mlp import MLP, MLPOptions
-from hammingway.errors import ConfigError, UnknownNameError
+from hammingway.errors import ConfigError, ShapeError, UnknownNameError
 
 
 def test_vectors_get_mean_zero_and_deviation_one_a_feature():
@@ -80,3 +81,51 @@ def test_unknown_network_or_option_gets_a_suggestion():
 def test_network_that_no_memory_holds_is_refused(width):
     with pytest.raises(ConfigError, match="too large for memory"):
         make_network("mlp", {"hidden": [width]}, input_shape=(8,), n_bits=4)
+
+
+def test_sketch_of_a_network_has_no_weights():
+    before = torch.get_rng_state()
+    sketch_network("mlp", {"hidden": [10**6, 10**6]}, input_shape=(8,), n_bits=8)  # 4 TB
+    assert_array_equal(torch.get_rng_state(), before)
+
+
+def test_sketch_of_a_network_is_refused_where_the_network_would_be():
+    for make in (sketch_network, make_network):
+        with pytest.raises(ShapeError, match="takes images of at least 22 x 22; got 8 x 8"):
+            make("fast-mnist-cnn", {}, input_shape=(1, 8, 8), n_bits=8)
+        with pytest.raises(ConfigError, match="hiden"):
+            make("mlp", {"hiden": [8]}, input_shape=(8,), n_bits=8)
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda weight: weight.sum().item(),
+        lambda weight: weight.numpy(),
+        lambda weight: weight + torch.zeros(3, device="cpu"),
+    ],
+)
+def test_network_that_looks_at_its_weights_has_no_sketch(monkeypatch, look):
+    class Curious(Network):
+        def __init__(self, options, input_shape, n_bits):
+            super().__init__(options, input_shape, n_bits)
+            look(torch.zeros(3))
+
+        def forward(self, x):
+            return x
+
+    monkeypatch.setattr(registry, "load", lambda kind, name: Curious)
+    assert sketch_network("curious", {}, input_shape=(8,), n_bits=8) is None
+
+
+def test_other_faults_of_a_network_are_not_hidden_by_its_sketch(monkeypatch):
+    class Faulty(Network):
+        def __init__(self, options, input_shape, n_bits):
+            raise RuntimeError("a fault")
+
+        def forward(self, x):
+            return x
+
+    monkeypatch.setattr(registry, "load", lambda kind, name: Faulty)
+    with pytest.raises(RuntimeError, match="a fault"):
+        sketch_network("faulty", {}, input_shape=(8,), n_bits=8)

@@ -1,0 +1,51 @@
+"""What is wrong with the hashers of a plan, told before the first of them is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from hammingway.errors import ConfigError, HammingwayError
+
+if TYPE_CHECKING:
+    from hammingway.hashers.base import Hasher
+
+__all__ = ["check_features", "checked_hashers"]
+
+R = TypeVar("R")
+
+
+def checked_hashers(runs: Mapping[str, R], make: Callable[[R], Hasher]) -> dict[str, Hasher]:
+    """Return the hasher of each run, not fitted, by the name of the run.
+
+    Parameters
+    ----------
+    runs : by their names, which a refusal begins with.
+    make : returns the hasher of a run.
+
+    Raises
+    ------
+    ConfigError : an option of one of them cannot be used, or not on this machine.
+    """
+    hashers = {}
+    for name, run in runs.items():
+        with _naming(name):
+            hashers[name] = make(run)
+            hashers[name].check_options()
+    return hashers
+
+
+def check_features(hashers: Mapping[str, Hasher], n_features: int) -> None:
+    """Raise ConfigError where options of a hasher do not go with rows of this width; it begins with the run's name."""
+    for name, hasher in hashers.items():
+        with _naming(name):
+            hasher.check_features(n_features)
+
+
+@contextmanager
+def _naming(run: str) -> Iterator[None]:
+    try:
+        yield
+    except HammingwayError as error:
+        raise ConfigError(f"{run}: {error}") from error
