@@ -13,11 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from hammingway.errors import InvalidInputError
 from hammingway.hashers.base import DEFAULT_TRAINING_ROWS, Hasher, LearnedArray, check_whole_number
 from hammingway.hashers.distillation import Adam, Maps, loss_and_gradient, rate_at
+from hammingway.hashers.first_maps import ROTATION_TURNS, first_maps, rotated, standardised
 from hammingway.hashers.fixed_point import FixedPointProduct, to_fixed_point
-from hammingway.hashers.itq import embed, learn_rotation
-from hammingway.hashers.linear import check_largest_weight
-from hammingway.hashers.moments import Directions, principal_directions
-from hammingway.hashers.pca import random_rotation
+from hammingway.hashers.moments import principal_directions
 from hammingway.hashers.rows import TrainingRows, Work
 from hammingway.hashers.supervised_itq import Labels, canonical_directions
 from hammingway.hashers.teaching import N_ANCHORS, LabelTeacher, NeighborTeacher, Teacher, n_looked_up
@@ -28,16 +26,11 @@ __all__ = ["Distilled"]
 Metric = Literal["euclidean", "cosine", "inner-product"]
 
 _FEW_ROWS = 20_000  # of more than these a fit takes its time
-_ROTATION_ROWS = 20_000
-_ROTATION_TURNS = 20
 _SQUARE_BITS = 20  # of a value whose square is summed exactly, over up to 2**13 features
 _REGULARIZATION = 1e-4  # of the canonical correlations with labels, the default of SupervisedITQ
 _LARGEST_BREADTH = 1e6  # gradients are float32, and squared
 _WARM_SHARE = 0.2
 _CHECKS = 8  # looks at the held-out rows, besides the one at the start
-_AMPLE_WEIGHT = 1e4  # of rows of deviation 1
-_TYPICAL_ROWS = 1000  # of which the scales at the start are taken
-_FIRST_SPREAD = 2.0  # standard deviation of the logits at the start
 
 
 class Distilled(Hasher):
@@ -164,16 +157,16 @@ class Distilled(Hasher):
         n_steps = default_steps(len(rows), self.n_bits_) if self.n_steps is None else int(self.n_steps)
         n_passes = 4 if self.metric == "cosine" else 3
         looked_up = 0 if self.use_labels else n_looked_up(len(rows))
-        rows.work.plan((n_passes + _ROTATION_TURNS) * len(rows) + looked_up + n_steps * N_ANCHORS)
+        rows.work.plan((n_passes + ROTATION_TURNS) * len(rows) + looked_up + n_steps * N_ANCHORS)
         source = self._on_sphere(rows) if self.metric == "cosine" else rows
         if labels is None:
             directions = principal_directions(source, min(self.n_bits_, rows.n_features))
         else:
             directions = canonical_directions(source, labels, self.n_bits_, _REGULARIZATION)
-        x, unit = _standardised(source, directions.mean)
+        x, unit = standardised(source, directions.mean)
         widths = (*map(int, self.prefix_bits or ()), self.n_bits_)
         start = rotated(x, directions, widths, rng)
-        rows.work.advance(_ROTATION_TURNS * len(rows))
+        rows.work.advance(ROTATION_TURNS * len(rows))
         teacher = self._teacher(x, directions.mean / unit, labels, rng, rows.work)
         maps = distil(start, teacher, n_steps, rng, rows.work.advance, widths=widths)
         scale = maps.scales[0, -1]
@@ -275,26 +268,6 @@ def equal_part(n_bits: int) -> float:
     return 0.5 if n_bits <= 64 else 0.0
 
 
-def rotated(
-    x: NDArray[np.float32], directions: Directions, widths: Sequence[int], rng: np.random.RandomState
-) -> NDArray[np.float32]:
-    """Return the weights of ITQ for centred rows, float32 (n_features, n_bits); more bits than directions may be.
-
-    The directions are shared out to the blocks of bits between the widths, and each block is rotated in itself, so that
-    the first bits of every width see the leading directions alone. Where directions run out, a block has the last ones.
-    """
-    some = TrainingRows(x[:: max(1, len(x) // _ROTATION_ROWS)], None, Work(None))
-    count, blocks = directions.vectors.shape[1], []
-    for first, last in pairwise((0, *widths)):
-        own = directions.vectors[:, max(0, min(first, count - (last - first))) : last]
-        start = random_rotation(rng, own.shape[1], last - first)
-        embedded = embed(some, Directions(np.zeros(x.shape[1]), own))
-        rotation = learn_rotation(embedded, start, n_iterations=_ROTATION_TURNS)
-        with single_threaded_blas():
-            blocks.append((own @ rotation).astype(np.float32))
-    return np.hstack(blocks)
-
-
 def distil(
     start: NDArray[np.float32],
     teacher: Teacher,
@@ -314,7 +287,7 @@ def distil(
     widths : how many first bits are to be a code by themselves, rising; the last is n_bits.
     """
     with crew() as threads:
-        maps, unit = _first_maps(start, teacher, widths)
+        maps, unit = first_maps(start, teacher, widths)
         adam, rate = Adam(maps.flat), highest_rate(widths)
         best, kept = teacher.quality(maps), maps.flat.copy()
         checked = {n_steps * check // _CHECKS for check in range(1, _CHECKS + 1)}
@@ -328,67 +301,6 @@ def distil(
     maps.weights *= unit
     maps.query_weights *= unit
     return maps
-
-
-def _first_maps(start: NDArray[np.float32], teacher: Teacher, widths: Sequence[int]) -> tuple[Maps, np.float32]:
-    """Return maps whose scores have a deviation of 1 and weights of size 1, and scale the teacher's rows to fit."""
-    taught = teacher.x[teacher.taught]
-    typical = _typical(taught)
-    weights = start / _spread(taught @ start)
-    unit = np.sqrt(np.square(weights).mean())
-    teacher.x *= unit
-    maps = Maps(weights / unit, widths=widths)
-    some = typical * unit
-    scores, codes = maps.ask(some), maps.encode(some)
-    for place, width in enumerate(widths):
-        spread = _spread(scores[:, :width] @ codes[:, :width].T)
-        maps.log_scales[:, place] = math.log(_FIRST_SPREAD / spread)
-    return maps, unit
-
-
-def _spread(values: NDArray[np.float32]) -> np.float32:
-    """Return the standard deviation; zero is refused: beside a row far off, float32 may not tell the others apart."""
-    deviation: np.float32 = values.std()
-    if not deviation > 0:
-        raise InvalidInputError("the rows differ by next to nothing beside a few far off; remove those, and fit again.")
-    return deviation
-
-
-def _typical(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return rows to take scales from: the first; where these are all equal, as padding is, one of them and others.
-
-    Raises
-    ------
-    InvalidInputError : all rows are equal.
-    """
-    if (rows[:_TYPICAL_ROWS] != rows[0]).any():
-        return rows[:_TYPICAL_ROWS]
-    others = rows[(rows != rows[0]).any(axis=1)]
-    if not len(others):
-        raise InvalidInputError(
-            "the training rows are all equal but for some of those held out to choose the best maps, so nothing can be "
-            "learnt; fit on more rows that differ."
-        )
-    return np.vstack([rows[:1], others[: _TYPICAL_ROWS - 1]])
-
-
-def _standardised(rows: TrainingRows, mean: NDArray[np.float64]) -> tuple[NDArray[np.float32], float]:
-    """Return the centred rows divided by their deviation over all features, float32 (n, n_features), and it.
-
-    Raises
-    ------
-    InvalidInputError : it is so small that the weights of the rows as they were would be beyond float32.
-    """
-    x = np.empty((len(rows), rows.n_features), dtype=np.float32)
-    squares = 0.0
-    for place, block in zip(rows.slices(), rows.blocks(), strict=True):
-        block -= mean
-        squares += float(np.square(block).sum())
-        x[place] = block
-    unit = math.sqrt(squares / x.size)
-    check_largest_weight(_AMPLE_WEIGHT / unit)
-    x /= np.float32(unit)
-    return x, unit
 
 
 def _to_sphere(rows: NDArray[np.float64]) -> NDArray[np.float64]:
