@@ -1,4 +1,7 @@
-"""What is wrong with the hashers of a plan, told before the first of them is fitted."""
+"""What is wrong with the hashers of a plan, told before the first of them is fitted.
+
+An evaluation is lenient: what a hasher refuses, such as too many bits, is the record of that run, and no mistake.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from hammingway.errors import ConfigError, HammingwayError
+from hammingway.errors import ConfigError, HammingwayError, InvalidInputError
 
 if TYPE_CHECKING:
     from hammingway.hashers.base import Hasher
@@ -16,13 +19,14 @@ __all__ = ["check_features", "checked_hashers"]
 R = TypeVar("R")
 
 
-def checked_hashers(runs: Mapping[str, R], make: Callable[[R], Hasher]) -> dict[str, Hasher]:
+def checked_hashers(runs: Mapping[str, R], make: Callable[[R], Hasher], *, lenient: bool = False) -> dict[str, Hasher]:
     """Return the hasher of each run, not fitted, by the name of the run.
 
     Parameters
     ----------
     runs : by their names, which a refusal begins with.
     make : returns the hasher of a run.
+    lenient : take no notice of InvalidInputError.
 
     Raises
     ------
@@ -30,22 +34,23 @@ def checked_hashers(runs: Mapping[str, R], make: Callable[[R], Hasher]) -> dict[
     """
     hashers = {}
     for name, run in runs.items():
-        with _naming(name):
+        with _naming(name, lenient=lenient):
             hashers[name] = make(run)
             hashers[name].check_options()
     return hashers
 
 
-def check_features(hashers: Mapping[str, Hasher], n_features: int) -> None:
+def check_features(hashers: Mapping[str, Hasher], n_features: int, *, lenient: bool = False) -> None:
     """Raise ConfigError where options of a hasher do not go with rows of this width; it begins with the run's name."""
     for name, hasher in hashers.items():
-        with _naming(name):
+        with _naming(name, lenient=lenient):
             hasher.check_features(n_features)
 
 
 @contextmanager
-def _naming(run: str) -> Iterator[None]:
+def _naming(run: str, *, lenient: bool) -> Iterator[None]:
     try:
         yield
     except HammingwayError as error:
-        raise ConfigError(f"{run}: {error}") from error
+        if not (lenient and isinstance(error, InvalidInputError)):
+            raise ConfigError(f"{run}: {error}") from error

@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from hammingway import registry
+from hammingway.bench.checking import check_features, checked_hashers
 from hammingway.bench.data import open_data
-from hammingway.bench.evaluate import prepare, preparing, run_plan
+from hammingway.bench.evaluate import make_hasher, prepare, preparing, run_plan
 from hammingway.bench.models import check_dimensions, read_models
 from hammingway.bench.spec import Component, DataSpec, PlanSpec
 from hammingway.bench.store import Record, RecordStore
@@ -53,15 +54,22 @@ def measure(
 
     Raises
     ------
-    InvalidInputError : another evaluation is writing to ``out``.
+    ConfigError : an option of a hasher, of those that have no record yet, is not known or cannot be used on this
+        machine; told before the first is fitted. What a hasher refuses for another reason is a record of its own.
+    FolderInUseError : another evaluation is writing to ``out``.
     ShapeError : a model takes vectors of other dimensions.
     """
-    plan.runs()  # a plan that cannot be unfolded fails here, before any data is read
+    store = None if out is None else RecordStore(Path(out) / RECORDS_NAME)
+    done = {record.run_id for record in store or ()}
+    ahead = [spec for spec in plan.runs() if spec.run_id not in done]
+    hashers = checked_hashers(
+        {f"{spec.label} of {spec.n_bits} bits": spec for spec in ahead}, make_hasher, lenient=True
+    )
     models = read_models(plan, folder=model_dir)
     with bar("reading data") as progress:
         data = open_data(plan.data, data_dir=data_dir, progress=progress)
     check_dimensions(models, data.database.shape[1])
-    store = None if out is None else RecordStore(Path(out) / RECORDS_NAME)
+    check_features(hashers, data.training.shape[1], lenient=True)
     with nullcontext() if store is None else store.exclusive():
         with bar(preparing(plan)) as progress:
             setting = prepare(data, plan, progress=progress)

@@ -1,3 +1,4 @@
+import re
 from contextlib import contextmanager, nullcontext
 
 import numpy as np
@@ -45,6 +46,38 @@ def test_an_impossible_plan_fails_before_data_is_read():
     plan = PlanSpec(data=DataSpec(dataset="absent.npy"), hashers=(), n_bits=(8,))
     with pytest.raises(ConfigError, match="nothing to run"):
         measure(plan, bar=None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (Component(name="itq", params={"n_iter": 3}), "itq has no parameter 'n_iter'. Did you mean 'n_iterations'"),
+        (Component(name="dsh", params={"training": {"epoch": 3}}), "training has an unknown key 'epoch'"),
+        (Component(name="dsh", params={"training": {"device": "banana"}}), "training.device must be 'cpu', 'cuda'"),
+    ],
+)
+def test_wrong_option_of_the_last_hasher_is_told_by_its_name_before_data_is_read(wrong, said):
+    plan = PlanSpec(data=DataSpec(dataset="absent.npy"), hashers=(Component(name="lsh"), wrong), n_bits=(8,))
+    with pytest.raises(ConfigError, match=rf"^{re.escape(wrong.label)} of 8 bits: {re.escape(said)}"):
+        measure(plan, bar=None)
+
+
+def test_missing_weights_of_the_last_hasher_are_told_before_the_first_is_fitted(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 12)).astype(np.float32))
+    params = {"image_shape": (2, 2, 3), "network": {"name": "alexnet", "checkpoint": "absent.pth"}}
+    hashers = (Component(name="lsh"), Component(name="dsh", params=params))
+    plan = PlanSpec(data=DataSpec(dataset="x.npy", n_queries=10), hashers=hashers, n_bits=(8,))
+    with pytest.raises(ConfigError, match=r"of 8 bits: absent\.pth is not there"):
+        measure(plan, bar=lambda label: nullcontext(print), data_dir=tmp_path, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_hasher_refuses_is_a_record_among_the_others(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 12)).astype(np.float32))
+    hashers = (Component(name="distilled", params={"prefix_bits": [8], "n_steps": 2}), Component(name="lsh"))
+    plan = PlanSpec(data=DataSpec(dataset="x.npy", n_queries=10), hashers=hashers, n_bits=(4, 16), repeats=1)
+    records = measure(plan, bar=lambda label: nullcontext(lambda done, total: None), data_dir=tmp_path)
+    assert [record.status for record in records] == ["refused", "measured", "measured", "measured"]
 
 
 def test_a_typed_path_is_named_by_its_own_folder(tmp_path, monkeypatch):
