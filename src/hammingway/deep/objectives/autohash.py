@@ -99,15 +99,23 @@ def nearest_other(units: Tensor, forbidden: Tensor, *, rank: int) -> Tensor:
 
 
 def balanced_thresholds(scores: Tensor) -> Tensor:
-    """Return thresholds, (n_bits,), midway between each bit's (lower) median score and the next score above it.
+    """Return thresholds, (n_bits,), in the gap between two of each bit's scores that halves the rows most evenly.
 
-    Half of the rows, rounded down, lie above, fewer where scores are equal. A threshold on a training row's own score
-    would leave that row's bit to the last digit of whatever computes it, here or elsewhere.
+    It is the gap above the (lower) median, unless rows tie there. A threshold on a training row's own score would leave
+    that row's bit to the last digit of whatever computes it, here or elsewhere; only where all are equal it must.
     """
-    lower = scores.median(dim=0).values
-    upper = scores.where(scores > lower, torch.inf).amin(dim=0)
+    median = scores.median(dim=0).values
+    below = scores.where(scores < median, -torch.inf).amax(dim=0)
+    above = scores.where(scores > median, torch.inf).amin(dim=0)
+    half = len(scores) / 2
+    excess = ((scores > median).sum(dim=0) - half).abs() - ((scores >= median).sum(dim=0) - half).abs()
+    return torch.where(excess > 0, _between(below, median), _between(median, above))
+
+
+def _between(lower: Tensor, upper: Tensor) -> Tensor:
+    """Return the middle, or the lower one where the middle is infinite, or rounded up."""
     middle = lower + (upper - lower) / 2
-    return middle.where(middle < upper, lower)  # infinite where no score lies above, rounded up between neighbours
+    return middle.where(middle < upper, lower)
 
 
 def _decoder(shape: TaskShape, hidden: Widths) -> nn.Sequential:

@@ -137,16 +137,14 @@ def test_thresholds_halve_the_rows_or_are_the_learnt_ones(kind):
         elements=st.floats(-4, 4, width=32) | st.sampled_from([np.float32(0.0), np.nextafter(np.float32(0), 1)]),
     )
 )
-def test_no_score_lies_on_a_balanced_threshold_unless_its_equals_or_neighbours_force_it(scores):
+def test_balanced_thresholds_halve_the_rows_as_evenly_as_ties_allow_and_lie_on_no_score(scores):
     thresholds = balanced_thresholds(torch.from_numpy(scores)).numpy()
     for bit, threshold in zip(scores.T, thresholds, strict=True):
-        lower = np.sort(bit)[(len(bit) - 1) // 2]
-        above = bit[bit > lower]
-        assert_array_equal(bit > threshold, bit > lower)
-        if len(above) and np.nextafter(lower, above.min()) < above.min():
-            assert lower < threshold < above.min()
-        else:
-            assert threshold == lower
+        values = np.unique(bit)
+        evenness = [abs((bit > value).sum() - len(bit) / 2) for value in values[:-1]]
+        assert abs((bit > threshold).sum() - len(bit) / 2) == min(evenness, default=len(bit) / 2)
+        lower, upper = values[values <= threshold][-1], values[values > threshold][:1]
+        assert threshold > lower or len(values) == 1 or np.nextafter(lower, upper) == upper
 
 
 def neighbor_batch(objective, x, n_anchors):
