@@ -22,7 +22,8 @@ _ROLE = re.compile(r":\w+(?::\w+)*:`~?([^`]*)`")
 def hasher_parameters(name: str) -> dict[str, dict[str, Any]]:
     """Return parameter -> its ``default`` and ``what`` it is, of the hasher registered as ``name``.
 
-    ``random_state`` is left out: a fit from the shell always gives it, as its seed.
+    ``random_state`` is left out: a fit from the shell always gives it, as its seed. Where a parameter is None for what
+    the class has of its own, that is the default.
 
     Raises
     ------
@@ -34,10 +35,15 @@ def hasher_parameters(name: str) -> dict[str, dict[str, Any]]:
     for one in reversed(kind.__mro__):
         texts |= _parameters(one.__dict__.get("__doc__") or "")
     return {
-        parameter.name: {"default": parameter.default, "what": texts.get(parameter.name, "")}
+        parameter.name: {"default": _default(kind, parameter), "what": texts.get(parameter.name, "")}
         for parameter in inspect.signature(kind).parameters.values()
         if parameter.name != "random_state"
     }
+
+
+def _default(kind: type, parameter: inspect.Parameter) -> Any:
+    own = getattr(kind, f"default_{parameter.name}", None)
+    return parameter.default if parameter.default is not None or own is None else dict(own)
 
 
 def options_of(kind: str, name: str) -> dict[str, dict[str, Any]]:
