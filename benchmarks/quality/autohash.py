@@ -259,7 +259,7 @@ def main() -> None:
     plan = read_training_plan(PLAN)
     setting = prepare(open_data(plan.data, data_dir=arguments.data_dir), plan)
     results: dict[str, Any] = {
-        "description": setting.facts.protocol,
+        "description": f"{setting.facts.protocol} {setting.facts.training}",
         "digest": setting.facts.digest,
         "n_database": setting.facts.n_database,
         "machine": setting.machine,

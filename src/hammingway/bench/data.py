@@ -94,9 +94,10 @@ def hold_out(vectors: NDArray[Any], spec: DataSpec, *, labels: NDArray[np.int64]
         **{f"{part}_labels": None if labels is None else labels[rows] for part, rows in parts.items()},
         description=(
             f"{Path(spec.dataset).name}: the first {spec.n_queries} of {n} rows permuted by "
-            f"numpy.random.default_rng({spec.split_seed}) are queries, the last {spec.n_database} are database and "
-            "training alike; no query is among them."
+            f"numpy.random.default_rng({spec.split_seed}) are queries, the last {spec.n_database} are the "
+            "database; no query is among them."
         ),
+        training_description="The database is the training part, too.",
     )
 
 
@@ -108,6 +109,7 @@ def data_facts(data: RetrievalData) -> DataFacts:
     return DataFacts(
         digest=_joint_digest(arrays),
         protocol=data.description,
+        training=data.training_description,
         n_queries=len(data.queries),
         n_database=len(data.database),
         n_training=len(data.training),
@@ -128,7 +130,7 @@ def _fit_on_database(data: RetrievalData) -> RetrievalData:
         training=data.database,
         training_labels=data.database_labels,
         training_ids=data.database_ids,
-        description=f"{data.description} Hashers are fitted on the whole database instead of the training rows.",
+        training_description="Hashers are fitted on the whole database instead of the training rows.",
     )
 
 

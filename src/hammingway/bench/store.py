@@ -32,7 +32,8 @@ class DataFacts(Config, frozen=True, kw_only=True):
     ----------
     digest : ``b2:`` digest of queries, database, training rows and labels; the same name with other
         content is another data set.
-    protocol : the split in words.
+    protocol : queries and database in words.
+    training : the training rows in words; empty in a record that has them in ``protocol``, as was usual before.
     n_queries, n_database, n_training : rows.
     d : width of a vector.
     vector_bytes : bytes of one original vector, as stored.
@@ -47,6 +48,7 @@ class DataFacts(Config, frozen=True, kw_only=True):
     d: int
     vector_bytes: int
     labelled: bool
+    training: str = ""
 
 
 class Costs(Config, frozen=True, kw_only=True):

@@ -119,8 +119,10 @@ def split_data(pool: Pool, protocol: Protocol, *, name: str, protocol_name: str)
         database_ids=split.database,
         training_ids=split.training,
         description=(
-            f"{name} from {pool.source}, protocol {protocol_name}: {len(split.queries)} queries, "
-            f"{len(split.training)} training rows and {len(split.database)} database rows{seed}; 0 queries are in "
-            f"the database, {n_leaked} in training; {n_shared} training rows are in the database."
+            f"{name} from {pool.source}, protocol {protocol_name}: {len(split.queries)} queries "
+            f"and {len(split.database)} database rows{seed}; 0 queries are in the database."
+        ),
+        training_description=(
+            f"{len(split.training)} training rows; {n_leaked} of them are queries, {n_shared} are in the database."
         ),
     )

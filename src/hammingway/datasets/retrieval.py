@@ -31,7 +31,8 @@ class RetrievalData:
     query_labels, database_labels, training_labels : int64 (n,) class numbers, or all None.
     query_ids, database_ids, training_ids : int64 (n,) row numbers in the source, or all None if queries
         and database come from separate sources. Queries are never in the database; ``training`` may be.
-    description : one or two sentences: source, sizes, overlap, seed.
+    description : a sentence on queries and database: source, sizes, overlap, seed.
+    training_description : a sentence on the training rows, which means nothing to hashers that are fitted already.
 
     Raises
     ------
@@ -57,6 +58,7 @@ class RetrievalData:
     database_ids: NDArray[np.int64] | None = None
     training_ids: NDArray[np.int64] | None = None
     description: str = ""
+    training_description: str = ""
 
     def __post_init__(self) -> None:
         parts = {"queries": self.queries, "database": self.database, "training": self.training}
@@ -174,8 +176,9 @@ def from_vectors(
         training_ids=database_ids,
         description=(
             f"{name}: {n_queries} queries held out ({chosen}) of {n_rows} rows; the other {n_rows - n_queries} are "
-            "database and training alike; no query is among them."
+            "the database; no query is among them."
         ),
+        training_description="The database is the training part, too.",
     )
 
 

@@ -89,6 +89,7 @@ def _section(records: Sequence[Record], hashers: Sequence[str], command: str | N
         "notes": notes(records),
         "environment": first.environment,
         "started": min(record.started_at for record in records),
+        "fitted": any(not record.spec.model for record in records),
         "seeds": sorted({record.spec.seed for record in records if not record.spec.model}),
         "command": command or _command(records),
     }

@@ -67,7 +67,7 @@ def test_a_protocol_is_refused_for_a_file(folder):
 def test_fitting_on_the_database_replaces_the_training_rows():
     data = open_data(DataSpec(dataset="digits", fit_on="database"))
     assert data.training is data.database
-    assert "whole database" in data.description
+    assert "whole database" in data.training_description
 
 
 def test_the_digest_tells_other_content_and_order_apart(folder):

@@ -67,7 +67,8 @@ def test_digits_never_change_and_hold_thirty_queries_a_class():
     assert np.bincount(data.query_labels).tolist() == [30] * 10
     assert data.queries.dtype == np.float32
     assert (data.database.min(), data.database.max()) == (0, 16)
-    assert "300 queries, 1497 training rows and 1497 database rows" in data.description
+    assert "300 queries and 1497 database rows" in data.description
+    assert data.training_description == "1497 training rows; 0 of them are queries, 1497 are in the database."
     assert data.n_training_in_database == 1497
     assert data.n_training_in_queries == 0
 

@@ -37,6 +37,7 @@ def test_every_row_is_a_query_or_in_the_database_once(hold_out):
     assert_array_equal(data.database_labels, labels[data.database_ids])
     assert data.training is data.database
     assert "13 queries" in data.description
+    assert "training" not in data.description
 
 
 def test_the_same_seed_gives_the_same_queries_and_another_seed_others():

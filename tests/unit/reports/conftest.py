@@ -27,6 +27,7 @@ def record():
             d=64,
             vector_bytes=256,
             labelled=True,
+            training="The database is the training part, too.",
         )
         costs = Costs(
             fit_seconds=0.5,

@@ -111,6 +111,18 @@ def test_models_are_named_in_the_command_and_their_seeds_are_not(page, record, f
     assert "Seeds" in page([record()]).texts
 
 
+def test_with_models_only_the_page_speaks_of_no_training_rows_and_no_fit(page, record, from_file):
+    def protocol(records):
+        return "".join(page(records).texts).partition("Protocol")[2].partition("Machine")[0]
+
+    alone = protocol([from_file("a.hwh"), from_file("b.hwh", model="b2:two")])
+    assert "ten held out" in alone and "10 queries, 1,000 database" in alone and "encode once;" in alone
+    assert "training" not in alone and "fit" not in alone
+    both = protocol([from_file(), record()])
+    assert "The database is the training part, too." in both
+    assert "1,000 training" in both and "fit and encode once each" in both
+
+
 def test_unlabelled_data_show_the_short_list_instead_of_map(page, record):
     quality = {"r1@1": 0.2, "r10@10": 0.5, "r10@100": 0.8}
     texts = page([record(quality=quality, curves={"recall": [(1, 0.2), (100, 0.8)]})]).texts
