@@ -14,7 +14,7 @@ from hammingway.errors import ConfigError, HammingwayError, InvalidInputError
 if TYPE_CHECKING:
     from hammingway.hashers.base import Hasher
 
-__all__ = ["check_features", "checked_hashers"]
+__all__ = ["check_features", "check_labels", "checked_hashers"]
 
 R = TypeVar("R")
 
@@ -45,6 +45,16 @@ def check_features(hashers: Mapping[str, Hasher], n_features: int, *, lenient: b
     for name, hasher in hashers.items():
         with _naming(name, lenient=lenient):
             hasher.check_features(n_features)
+
+
+def check_labels(hashers: Mapping[str, Hasher], *, labelled: bool) -> None:
+    """Raise ConfigError where a hasher learns from labels and there are none; it begins with the run's name."""
+    for name, hasher in hashers.items():
+        if not labelled and hasher.__sklearn_tags__().target_tags.required:
+            raise ConfigError(
+                f'{name}: it learns from labels and the data has none; name their file under [data], labels = "FILE", '
+                "or take that variant out of the plan."
+            )
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from hammingway import registry
-from hammingway.bench.checking import check_features, checked_hashers
+from hammingway.bench.checking import check_features, check_labels, checked_hashers
 from hammingway.bench.data import open_data
 from hammingway.bench.evaluate import Setting, make_hasher, measured, now, prepare, preparing
 from hammingway.bench.session import Bar
@@ -105,6 +105,7 @@ def train_plan(
         with bar("reading data") as progress:
             data = open_data(plan.data, data_dir=data_dir, progress=progress)
         check_features(hashers, data.training.shape[1])
+        check_labels(hashers, labelled=data.training_labels is not None)
         with bar(preparing(plan)) as progress:
             setting = prepare(data, plan, progress=progress)
         results, outputs = [], {"report": on_entry, "tensorboard": tensorboard}

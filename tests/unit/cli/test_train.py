@@ -85,10 +85,22 @@ def test_dry_run_trains_nothing(run, plan, tmp_path):
 
 
 def test_variant_that_cannot_be_run_is_named_below_the_table(run, files, plan, tmp_path):
-    plan.write_text(PLAN.replace('labels = "labels.npy"\n', ""))
+    plan.write_text(PLAN.replace('"objective.margin" = [4.0, 16.0]', '"max_training_rows" = [1, 200]'))
     result = run("train", plan, "--out", tmp_path / "out", "--data-dir", files)
     assert result.exit_code == 0
-    assert "objective.margin=4.0: refused, The objective 'dsh' requires y to be passed" in result.stdout
+    assert "max_training_rows=1: refused, DSH of 8 bits needs at least 2 training rows" in result.stdout
+
+
+def test_labels_that_a_plan_lacks_are_told_before_anything_trains_and_may_be_added(run, refused, files, plan, tmp_path):
+    arguments = ("train", plan, "--out", tmp_path / "out", "--data-dir", files)
+    plan.write_text(PLAN.replace('labels = "labels.npy"\n', ""))
+    assert refused(*arguments) == (
+        "the variant 'objective.margin=4.0': it learns from labels and the data has none; name their file under "
+        '[data], labels = "FILE", or take that variant out of the plan.'
+    )
+    assert not (tmp_path / "out").exists()
+    plan.write_text(PLAN)
+    assert run(*arguments).exit_code == 0
 
 
 @pytest.mark.parametrize(
