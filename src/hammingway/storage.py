@@ -36,6 +36,7 @@ __all__ = ["atomic_path", "atomic_writer", "digest", "looks_sealed", "read_array
 FORMAT_VERSION = 1
 _HEADER_KEY = "hammingway"
 _N_RANDOM = 8  # bytes in the name of a folder of unfinished files
+_LONGEST_WHOLE = 120  # bytes of a name that stands whole in that one; 143 in all, which encrypted disks take, too
 _START = b'{"__metadata__"'  # after eight bytes that tell the length of the header
 
 
@@ -56,7 +57,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     if final.exists() and not final.is_file():
         raise InvalidInputError(f"{path} is a device or a pipe, which a file would replace; give the path of a file.")
-    temporary = final.with_name(f".{final.name}.{secrets.token_hex(_N_RANDOM)}.part") / final.name
+    temporary = final.with_name(f".{_short_name(final)}.{secrets.token_hex(_N_RANDOM)}.part") / final.name
     lock = None
     try:
         # Made here, so that Ctrl-C between making and removing it leaves nothing, and by the umask's permissions.
@@ -223,6 +224,14 @@ def _check_kind(envelope: Mapping[str, Any], kind: str, path: str | os.PathLike[
         )
 
 
+def _short_name(final: Path) -> str:
+    """Return the name of a file, or, of a long one, its start and a digest: a name made of it may be longer."""
+    name = os.fsencode(final.name)
+    if len(name) <= _LONGEST_WHOLE:
+        return final.name
+    return f"{final.name[:24]}~{hashlib.blake2b(name, digest_size=8).hexdigest()}"  # 24 characters: 96 bytes at most
+
+
 def _make(temporary: Path, asked: str | os.PathLike[str]) -> int | None:
     """Make the temporary file in a folder of its own, and return what locks that; an error names what was asked for."""
     lock = None
@@ -255,7 +264,7 @@ def _try_lock(folder: Path) -> int | None:
 
 def _remove_abandoned(final: Path) -> None:
     """Remove what killed processes left unfinished of this file, but nothing that a process still writes."""
-    name = f".{glob.escape(final.name)}.{'[0-9a-f]' * 2 * _N_RANDOM}.part"
+    name = f".{glob.escape(_short_name(final))}.{'[0-9a-f]' * 2 * _N_RANDOM}.part"
     for folder in final.parent.glob(name):
         with suppress(OSError):  # another removes it, or it is another's
             if not any(folder.iterdir()):

@@ -303,6 +303,36 @@ def test_empty_folder_of_a_killed_process_is_removed_too(tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
+@pytest.mark.parametrize("name", ["n" * 255, "é" * 127, "𝄞" * 63, "n" * 121, "n" * 120])
+def test_a_file_may_have_the_longest_name_there_is(tmp_path, name):
+    for content in ("old", "new"):
+        write_arrays(tmp_path / name, SMALL, kind="x", header={"content": content})
+    assert read_arrays(tmp_path / name, kind="x")[1] == {"content": "new"}
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_names_of_unfinished_files_are_short_and_told_apart_by_the_whole_name(tmp_path):
+    unfinished = set()
+    for name in ("n" * 254 + "1", "n" * 254 + "2", "short"):
+        with atomic_path(tmp_path / name) as temporary:
+            assert len(os.fsencode(temporary.parent.name)) <= 143
+            unfinished.add(temporary.parent.name.split(".")[1])
+    assert len(unfinished) == 3
+    assert "short" in unfinished
+
+
+def test_next_write_of_a_file_of_a_long_name_removes_its_own_leavings_alone(tmp_path):
+    one, other = tmp_path / ("n" * 254 + "1"), tmp_path / ("n" * 254 + "2")
+    for path in (one, other):
+        with atomic_path(path) as temporary:
+            left = temporary.parent
+        left.mkdir()  # as a process killed just then would leave it
+        (left / path.name).touch()
+    with atomic_writer(one) as file:
+        file.write(b"new")
+    assert sorted(tmp_path.iterdir()) == sorted([left, one, other])
+
+
 def test_what_another_process_or_thread_still_writes_is_left_alone(tmp_path, writer):
     with atomic_path(tmp_path / "file") as own:
         own.write_bytes(b"first")
