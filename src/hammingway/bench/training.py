@@ -89,12 +89,12 @@ def train_plan(
     Raises
     ------
     ConfigError : an option of any variant cannot be used, or not on this machine or with this data; told before the
-        first is run, of those that have no result yet.
-    InvalidInputError : a folder holds the result of another variant, or of other data.
+        first is run, of those that have no result yet, or were refused.
+    InvalidInputError : a folder holds the result of another variant, or of other data, that is no refusal.
     FolderInUseError : another process trains into ``out``, or into the folder of a variant.
     """
     runs = plan.runs()
-    ahead = [run for run in runs if not (Path(out) / run.name / RESULT_NAME).is_file()]
+    ahead = [run for run in runs if not _is_done(_kept(Path(out) / run.name))]
     hashers = checked_hashers({f"the variant {run.name!r}": run for run in ahead}, _hasher_of)
     if n_processes() > 1 and not any(map(_fits_together, runs)):
         raise ConfigError("the plan has no hasher that several processes fit together; leave torchrun out.")
@@ -173,20 +173,33 @@ def _of_all(times: Times) -> Times:
     return Times(times.wall, summed(times.processor))
 
 
-def _known(folder: Path, run: VariantRun, setting: Setting) -> VariantResult | None:
+def _kept(folder: Path) -> VariantResult | None:
+    """Return the result in the folder of a variant, of whatever configuration and data; None where there is none."""
     path = folder / RESULT_NAME
     if not path.is_file():
         return None
     try:
-        result = msgspec.json.decode(path.read_bytes(), type=VariantResult)
+        return msgspec.json.decode(path.read_bytes(), type=VariantResult)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FileFormatError(f"{path} is no result of this version ({error}); remove it to run it again.") from error
-    if (result.run_id, result.data_digest) != (run.spec.run_id, setting.facts.digest):
-        raise InvalidInputError(
-            f"{folder} holds the result of another configuration or other data under the same name; give another "
-            "folder, rename the variant, or delete that folder."
-        )
-    return result
+
+
+def _is_done(result: VariantResult | None) -> bool:
+    """Return whether there is something to lose; behind a refusal there is no hasher."""
+    return result is not None and result.status != "refused"
+
+
+def _known(folder: Path, run: VariantRun, setting: Setting) -> VariantResult | None:
+    """Return what came of exactly this run, or None where it is still to be done."""
+    result = _kept(folder)
+    if result is None or (result.run_id, result.data_digest) == (run.spec.run_id, setting.facts.digest):
+        return result
+    if not _is_done(result):
+        return None
+    raise InvalidInputError(
+        f"{folder} holds the result of another configuration or other data under the same name; give another "
+        "folder, rename the variant, or delete that folder."
+    )
 
 
 def _train(run: VariantRun, setting: Setting, folder: Path, *, progress: Progress, **outputs: Any) -> VariantResult:

@@ -17,7 +17,7 @@ from hammingway.bench import evaluate
 from hammingway.bench.data import open_data
 from hammingway.bench.evaluate import prepare, run_plan
 from hammingway.bench.spec import Component, DataSpec, PlanSpec
-from hammingway.bench.training import HASHER_NAME, RESULT_NAME, train_plan
+from hammingway.bench.training import HASHER_NAME, RESULT_NAME, VariantResult, train_plan
 from hammingway.bench.variants import TrainingPlan, Variant
 from hammingway.deep import fitting, loop
 from hammingway.deep.checkpoint import Checkpoint
@@ -168,6 +168,31 @@ def test_another_variant_or_other_data_under_the_same_name_is_refused(folder):
     np.save(folder / "labels.npy", (np.arange(240) + 1) % 3)
     with pytest.raises(InvalidInputError, match="another configuration or other data"):
         train(folder, TWO)
+
+
+def test_variant_that_was_refused_is_done_again_with_another_configuration_or_other_data(folder):
+    def trained_of(max_training_rows):
+        plan = without_classic(Variant(name="dsh", set={"max_training_rows": max_training_rows}))
+        return [result.status == "trained" for result in train(folder, plan)]
+
+    assert trained_of(1) == [False]
+    np.save(folder / "labels.npy", (np.arange(240) + 1) % 4)
+    assert trained_of(1) == [False]
+    assert trained_of(200) == trained_of(200) == [True]
+    with pytest.raises(InvalidInputError, match="another configuration or other data"):
+        trained_of(1)
+
+
+def test_labels_that_a_plan_lacked_when_it_was_refused_may_be_named(folder):
+    without = msgspec.structs.replace(TWO, data=msgspec.structs.replace(DATA, labels=None))
+    (run, _) = without.runs()
+    digest = prepare(open_data(without.data, data_dir=folder), without).facts.digest
+    refusal = VariantResult(name=run.name, run_id=run.spec.run_id, data_digest=digest, status="refused", reason="why")
+    (folder / "out" / run.name).mkdir(parents=True)
+    (folder / "out" / run.name / RESULT_NAME).write_bytes(msgspec.json.encode(refusal))
+    with pytest.raises(ConfigError, match="'dsh': it learns from labels and the data has none"):
+        train(folder, without)
+    assert [result.status for result in train(folder, TWO)] == ["trained", "trained"]
 
 
 def test_variant_that_fails_or_is_impossible_says_why_and_the_others_go_on(folder):
