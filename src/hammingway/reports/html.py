@@ -12,7 +12,7 @@ from typing import Any
 
 from hammingway.bench.store import Record
 from hammingway.errors import InvalidInputError, MissingExtraError
-from hammingway.reports.rows import Row, over_seeds, rows_from_records
+from hammingway.reports.rows import Row, of_codes_alone, over_seeds, rows_from_records
 from hammingway.reports.table import METRIC_WORDS, Column, columns, notes
 from hammingway.storage import atomic_writer
 
@@ -97,19 +97,29 @@ def _section(records: Sequence[Record], hashers: Sequence[str], command: str | N
 
 def _tiles(rows: Sequence[Row], main: str, vector_bytes: int) -> list[tuple[str, str]]:
     """Return what a hurried reader should leave with, as (number, what it is)."""
-    best = max(rows, key=lambda row: row.quality[main])
-    fewest = min(row.code_bytes for row in rows)
-    small = max((row for row in rows if row.code_bytes == fewest), key=lambda row: row.quality[main])
+    alone = of_codes_alone(rows)
+    best = _best(alone, main)
+    fewest = min(row.code_bytes for row in alone)
+    small = _best([row for row in alone if row.code_bytes == fewest], main)
+    reranked = [row for row in rows if row.reads_originals]
+    of_what = "of codes alone" if reranked else "here"
     tiles = [
-        (f"{best.quality[main]:.3f}", f"{main}, the best here: {best.hasher} at {_size(best)}"),
+        (f"{best.quality[main]:.3f}", f"{main}, the best {of_what}: {best.hasher} at {_size(best)}"),
         (f"{small.quality[main]:.3f}", f"{main}, the best at {_size(small)}: {small.hasher}"),
     ]
+    if reranked:
+        top = _best(reranked, main)
+        tiles.append((f"{top.quality[main]:.3f}", f"{main}, the best that reads originals, too: {top.hasher}"))
     labelled = [row for row in rows if "mAP@all" in row.quality]
     if labelled and main != "mAP@all":
-        top = max(labelled, key=lambda row: row.quality["mAP@all"])
+        top = _best(labelled, "mAP@all")
         tiles.append((f"{top.quality['mAP@all']:.3f}", f"mAP@all, the best here: {top.hasher} at {top.n_bits} bits"))
     tiles.append((f"{best.compression:,.0f} : 1", f"{vector_bytes:,} bytes a vector against {_size(best)} a code"))
     return tiles
+
+
+def _best(rows: Sequence[Row], metric: str) -> Row:
+    return max(rows, key=lambda row: row.quality[metric])
 
 
 def _size(row: Row) -> str:

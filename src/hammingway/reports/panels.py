@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hammingway.reports import charts
-from hammingway.reports.rows import Row
+from hammingway.reports.rows import Row, of_codes_alone
 
 __all__ = ["Panel", "main_metric", "panels"]
 
@@ -68,8 +68,8 @@ def _size_panel(rows: Sequence[Row], hashers: Sequence[str], recall: str, n_true
     what = "exact neighbour that is the first result" if n_sought == 1 else "exact neighbours among as many results"
     return Panel(
         title="Recall against bytes",
-        lead=f"Share of the {n_sought} {what}; higher and to the left is better.",
-        charts=[("", charts.metric_against_size(rows, recall, hashers=hashers))],
+        lead=f"Share of the {n_sought} {what}; higher and to the left is better.{_left_out(rows)}",
+        charts=[("", charts.metric_against_size(of_codes_alone(rows), recall, hashers=hashers))],
     )
 
 
@@ -84,9 +84,15 @@ def _map_panel(rows: Sequence[Row], hashers: Sequence[str], name: str) -> Panel:
 def _shortlist_panel(rows: Sequence[Row], hashers: Sequence[str], n_true: int) -> Panel:
     return Panel(
         title="Recall of a short list against bytes",
-        lead=f"Share of the {n_true} exact neighbours among 100 results: what re-ranking 100 originals would recover.",
-        charts=[("", charts.metric_against_size(rows, f"r{n_true}@100", hashers=hashers))],
+        lead=f"Share of the {n_true} exact neighbours among 100 results: what re-ranking 100 originals would recover."
+        + _left_out(rows),
+        charts=[("", charts.metric_against_size(of_codes_alone(rows), f"r{n_true}@100", hashers=hashers))],
     )
+
+
+def _left_out(rows: Sequence[Row]) -> str:
+    """Return what a chart against the bytes of a code must say of rankings that read more than that."""
+    return " Rankings that read the originals, too, are left out." if any(row.reads_originals for row in rows) else ""
 
 
 def _rate_panel(rows: Sequence[Row], hashers: Sequence[str], metric: str) -> Panel:

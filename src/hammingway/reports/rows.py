@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from statistics import mean, median
 
+from hammingway.bench.rankings import Ranking
 from hammingway.bench.store import Costs, Record
 
-__all__ = ["Row", "over_seeds", "quality_names", "rows_from_records"]
+__all__ = ["Row", "of_codes_alone", "over_seeds", "quality_names", "rows_from_records"]
 
 _FIRST_NAMES = ("r1@1", "r10@10", "r10@100", "mAP@all", "mAP@1000", "mAP@5000", "P@10", "P@100", "P@1000")
 
@@ -23,6 +24,7 @@ class Row:
     hasher : registry name and parameters, and the ranking where it is not that by Hamming distance.
     n_bits, seed : of the run; seed is None for a mean over seeds.
     model : fingerprint of a hasher from a file; empty for one that was fitted.
+    reads_originals : whether the ranking reads the original vectors, too, so that a code is not all it takes.
     n_runs : runs the row stands for.
     code_bytes : bytes of one code.
     compression : bytes of an original vector over bytes of its code.
@@ -40,6 +42,7 @@ class Row:
     n_bits: int
     seed: int | None
     model: str
+    reads_originals: bool
     n_runs: int
     code_bytes: int
     compression: float
@@ -73,6 +76,11 @@ def over_seeds(rows: Iterable[Row]) -> list[Row]:
     return [group[0] if len(group) == 1 else _mean_row(group) for group in groups.values()]
 
 
+def of_codes_alone(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows whose ranking reads nothing but codes: those that may be compared by the bytes of a code."""
+    return [row for row in rows if not row.reads_originals]
+
+
 def quality_names(rows: Sequence[Row]) -> list[str]:
     """Return the metrics that any row has: the usual ones first, then the others as they come."""
     present = dict.fromkeys(chain.from_iterable(row.quality for row in rows))
@@ -85,6 +93,7 @@ def _row(record: Record, costs: Costs) -> Row:
         n_bits=record.spec.n_bits,
         seed=record.spec.seed,
         model=record.spec.model,
+        reads_originals=False,
         n_runs=1,
         code_bytes=costs.code_bytes,
         compression=record.data.vector_bytes / costs.code_bytes,
@@ -106,6 +115,7 @@ def _ranked_rows(record: Record, costs: Costs) -> list[Row]:
         replace(
             plain,
             hasher=f"{plain.hasher} {name}",
+            reads_originals=Ranking.parse(name).depth is not None,
             quality=result.quality,
             curves=result.curves,
             batch_rate=costs.batch_queries / median(result.batch_seconds),
@@ -123,6 +133,7 @@ def _mean_row(group: Sequence[Row]) -> Row:
         n_bits=first.n_bits,
         seed=None,
         model=first.model,
+        reads_originals=first.reads_originals,
         n_runs=len(group),
         code_bytes=first.code_bytes,
         compression=first.compression,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hammingway.bench.rankings import Ranking
 from hammingway.bench.store import Record
 from hammingway.reports.rows import Row, over_seeds, quality_names, rows_from_records
 
@@ -148,8 +149,9 @@ def legend(records: Iterable[Record]) -> list[str]:
 
 
 def notes(records: Sequence[Record]) -> list[str]:
-    """Return what a reader of the table must know: runs refused, models of unknown training, queries left out."""
-    return [*(f"Not run: {note}" for note in refusals(records)), *model_notes(records), *_undefined_notes(records)]
+    """Return what a reader must know: runs refused, models of unknown training, originals read, queries left out."""
+    refused = [f"Not run: {note}" for note in refusals(records)]
+    return [*refused, *model_notes(records), *_original_notes(records), *_undefined_notes(records)]
 
 
 def refusals(records: Iterable[Record]) -> list[str]:
@@ -166,6 +168,18 @@ def model_notes(records: Iterable[Record]) -> list[str]:
     names = ", ".join(dict.fromkeys(record.spec.label for record in records if record.spec.model))
     sentence = f"{names}: fitted before, on rows that are not known; the queries may have been among them."
     return [sentence] if names else []
+
+
+def _original_notes(records: Iterable[Record]) -> list[str]:
+    """Return a sentence for each size of originals that rankings read, which no column of bytes shows."""
+    names: dict[int, dict[str, None]] = {}
+    for record in records:
+        for name in record.rankings:
+            if Ranking.parse(name).depth is not None:
+                names.setdefault(record.data.vector_bytes, {})[name] = None
+    return [
+        f"With {', '.join(those)} the originals are read, too, {size:,} bytes each." for size, those in names.items()
+    ]
 
 
 def _undefined_notes(records: Iterable[Record]) -> list[str]:

@@ -2,7 +2,7 @@ import pytest
 from msgspec.structs import replace
 
 from hammingway.bench.spec import Component, DataSpec, RunSpec
-from hammingway.bench.store import Costs, DataFacts, Record
+from hammingway.bench.store import Costs, DataFacts, RankingResult, Record
 
 CURVES = {"recall": [(1, 0.1), (10, 0.5), (100, 0.9)], "precision-recall": [(0.1, 0.9), (1.0, 0.2)]}
 
@@ -50,6 +50,21 @@ def record():
             "costs": costs,
         }
         return Record(run_id=spec.run_id, spec=spec, **{**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def ranking():
+    """Return a maker of what another ranking of a record's codes found, in made-up numbers."""
+
+    def make(recall=0.75):
+        return RankingResult(
+            quality={"r1@1": recall, "r10@10": recall, "r10@100": 0.9},
+            curves={"recall": [(10, recall)]},
+            batch_seconds=(0.5, 0.1, 0.4),
+            single_seconds=((0.005, 0.007), (0.006, 0.006)),
+        )
 
     return make
 

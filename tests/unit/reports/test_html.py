@@ -41,6 +41,11 @@ def page(tmp_path):
     return write
 
 
+def points(spec):
+    """Return what a chart draws."""
+    return [point for values in spec["datasets"].values() for point in values]
+
+
 @pytest.fixture
 def records(record, refused):
     return [record(h, b) for h in ("lsh", "itq") for b in (8, 16, 32)] + [refused()]
@@ -143,6 +148,25 @@ def test_without_neighbours_sought_the_page_goes_by_map(page, record):
     assert "mAP@all, the best here" in text
     assert "neighbours" not in text and "Recall" not in text
     assert len(result.specs) == 3 + 2
+
+
+def test_what_reads_the_originals_is_not_sold_at_the_bytes_of_a_code(page, record, ranking):
+    rankings = {"asymmetric-8": ranking(0.6), "rerank-100": ranking(0.968)}
+    result = page([record("itq", 16, recall=0.5, rankings=rankings), record("itq", 32, recall=0.55)])
+    assert "r10@10, the best of codes alone: itq asymmetric-8 at 2 bytes" in result.texts
+    assert "r10@10, the best that reads originals, too: itq rerank-100" in result.texts
+    assert "256 bytes a vector against 2 bytes a code" in result.texts
+    assert not any("rerank-100 at 2" in text for text in result.texts)
+    assert sum("Rankings that read the originals, too, are left out." in text for text in result.texts) == 1
+    by_bytes, by_rate = result.specs[0], result.specs[2]
+    assert {point["hasher"] for point in points(by_bytes)} == {"itq", "itq asymmetric-8"}
+    assert {point["hasher"] for point in points(by_rate)} == {"itq", "itq asymmetric-8", "itq rerank-100"}
+
+
+def test_without_rankings_that_read_the_originals_nothing_is_said_of_them(page, record, ranking):
+    text = " ".join(page([record(rankings={"asymmetric-8": ranking()})]).texts)
+    assert "r10@10, the best here: itq asymmetric-8 at 4 bytes" in text
+    assert "originals" not in text
 
 
 def test_many_widths_give_four_small_multiples(page, record):

@@ -1,7 +1,6 @@
 import pytest
 
-from hammingway.bench.store import RankingResult
-from hammingway.reports.rows import over_seeds, quality_names, rows_from_records
+from hammingway.reports.rows import of_codes_alone, over_seeds, quality_names, rows_from_records
 
 
 def test_rates_come_from_the_median_repeat(record):
@@ -50,19 +49,22 @@ def test_a_metric_that_a_seed_lacks_has_no_mean(record):
     assert over_seeds(rows)[0].quality == {"r10@10": pytest.approx(0.3)}
 
 
-def test_every_other_ranking_is_a_row_of_its_own(record):
-    other = RankingResult(
-        quality={"r10@10": 0.75},
-        curves={"recall": [(10, 0.75)]},
-        batch_seconds=(0.5, 0.1, 0.4),
-        single_seconds=((0.005, 0.007), (0.006, 0.006)),
-    )
+def test_every_other_ranking_is_a_row_of_its_own(record, ranking):
+    other = ranking(recall=0.75)
     rows = rows_from_records(
         [record(rankings={"asymmetric-8": other}), record(seed=1, rankings={"asymmetric-8": other})]
     )
     plain, ranked = over_seeds(rows)
     assert (plain.hasher, ranked.hasher) == ("itq", "itq asymmetric-8")
-    assert (plain.quality["r10@10"], ranked.quality) == (0.5, {"r10@10": 0.75})
+    assert (plain.quality["r10@10"], ranked.quality) == (0.5, other.quality)
     assert ranked.batch_rate == pytest.approx(10 / 0.4)
     assert ranked.single_ms == pytest.approx(6.0)
     assert (ranked.code_bytes, ranked.fit_seconds, ranked.n_runs) == (plain.code_bytes, plain.fit_seconds, 2)
+
+
+def test_only_rankings_that_rerank_read_more_than_codes(record, ranking):
+    names = ("asymmetric-8", "rerank-100", "asymmetric-8+rerank-100")
+    records = [record(seed=seed, rankings={name: ranking() for name in names}) for seed in (0, 1)]
+    rows = rows_from_records(records)
+    assert [row.hasher for row in of_codes_alone(rows)] == 2 * ["itq", "itq asymmetric-8"]
+    assert [row.hasher for row in of_codes_alone(over_seeds(rows))] == ["itq", "itq asymmetric-8"]

@@ -110,6 +110,13 @@ def test_models_are_said_to_have_been_fitted_before_on_unknown_rows(record, from
     assert notes([record()]) == []
 
 
+def test_rankings_that_read_the_originals_are_said_to(record, ranking):
+    rankings = {name: ranking() for name in ("asymmetric-8", "rerank-100", "asymmetric-8+rerank-50")}
+    sentence = "With rerank-100, asymmetric-8+rerank-50 the originals are read, too, 256 bytes each."
+    assert notes([record(rankings=rankings), record("lsh", rankings=rankings)]) == [sentence]
+    assert notes([record(rankings={"asymmetric-8": ranking()})]) == []
+
+
 def test_the_time_of_a_fit_that_was_elsewhere_is_a_dash(from_file):
     header, _, line = markdown([from_file()], metrics=[]).splitlines()[:3]
     cells = dict(zip(header.split(" | "), line.split(" | "), strict=True))
