@@ -17,7 +17,7 @@ from hammingway.cli.training_bar import EpochNotes
 from hammingway.processes import process_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from hammingway.bench.training import VariantResult
     from hammingway.progress import Progress
@@ -71,13 +71,26 @@ def command(
     )
     if process_number() > 0:
         return
+    _require_a_hasher(results)
     if markdown:
         click.echo(markdown_table(results), nl=False)
     elif not as_json:
         print_table(results, title=read.title or plan.stem)
     for result in results:
         if result.status != "trained":
-            click.echo(f"{result.name}: {result.status}, {result.reason}", err=as_json or markdown)
+            click.echo(_shortfall(result), err=as_json or markdown)
+
+
+def _require_a_hasher(results: Sequence[VariantResult]) -> None:
+    from hammingway.errors import InvalidInputError
+
+    if not any(result.status == "trained" for result in results):
+        raise InvalidInputError(f"No variant could be trained: {' '.join(map(_shortfall, results))}")
+
+
+def _shortfall(result: VariantResult) -> str:
+    """Return the sentence that says why there is no hasher."""
+    return f"{result.name}: {result.status}, {result.reason}"
 
 
 def _print_variants(runs: Any, *, as_json: bool) -> None:

@@ -103,6 +103,15 @@ def test_labels_that_a_plan_lacks_are_told_before_anything_trains_and_may_be_add
     assert run(*arguments).exit_code == 0
 
 
+def test_plan_of_which_nothing_can_be_trained_ends_in_a_sentence(refused, files, plan, tmp_path):
+    plan.write_text(PLAN.replace("n_bits = 8", "n_bits = 8\nmax_training_rows = 1"))
+    arguments = ("train", plan, "--out", tmp_path / "out", "--data-dir", files)
+    said = refused(*arguments)
+    assert said.startswith("No variant could be trained: objective.margin=4.0: refused, DSH of 8 bits needs at least 2")
+    assert "fewer. objective.margin=16.0: refused, DSH" in said
+    assert refused(*arguments) == said
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
