@@ -266,14 +266,22 @@ def _remove_abandoned(final: Path) -> None:
     """Remove what killed processes left unfinished of this file, but nothing that a process still writes."""
     name = f".{glob.escape(_short_name(final))}.{'[0-9a-f]' * 2 * _N_RANDOM}.part"
     for folder in final.parent.glob(name):
-        with suppress(OSError):  # another removes it, or it is another's
-            if not any(folder.iterdir()):
-                folder.rmdir()  # one that is still empty, and may not be locked yet, is made again by its owner
-            elif (lock := _try_lock(folder)) is not None:
-                try:
-                    _remove_folder(folder)
-                finally:
-                    os.close(lock)
+        _remove_if_abandoned(folder)
+
+
+def _remove_if_abandoned(folder: Path) -> None:
+    """Remove a folder of unfinished files that no process writes, but none that holds folders: it is a user's own."""
+    with suppress(OSError):  # another removes it, or it is another's
+        files = list(folder.iterdir())
+        if any(file.is_dir() for file in files):
+            return
+        if not files:
+            folder.rmdir()  # one that is still empty, and may not be locked yet, is made again by its owner
+        elif (lock := _try_lock(folder)) is not None:
+            try:
+                _remove_folder(folder)
+            finally:
+                os.close(lock)
 
 
 def _remove_folder(folder: Path) -> None:

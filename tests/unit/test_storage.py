@@ -360,6 +360,17 @@ def test_folder_that_only_looks_like_an_abandoned_one_is_left_alone(tmp_path):
     assert sorted(tmp_path.rglob("*")) == sorted([*before, tmp_path / "file"])
 
 
+def test_folder_that_holds_folders_is_no_abandoned_one(tmp_path):
+    own = tmp_path / ".file.0123456789abcdef.part"
+    (own / "folder").mkdir(parents=True)
+    for number in range(9):  # the order in which a disk lists them is its own
+        (own / f"data{number}").touch()
+    before = sorted(tmp_path.rglob("*"))
+    with atomic_writer(tmp_path / "file") as file:
+        file.write(b"new")
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, tmp_path / "file"])
+
+
 def test_files_are_written_where_folders_cannot_be_locked(tmp_path, monkeypatch):
     monkeypatch.setattr(storage.fcntl, "flock", raises(OSError(errno.EBADF, "no locks here")))
     write_arrays(tmp_path / "file", SMALL, kind="x", header={})
