@@ -9,7 +9,6 @@ BLAKE2b digest: a flipped byte is an error, never a wrong result.
 from __future__ import annotations
 
 import errno
-import glob
 import hashlib
 import json
 import os
@@ -37,6 +36,7 @@ FORMAT_VERSION = 1
 _HEADER_KEY = "hammingway"
 _N_RANDOM = 8  # bytes in the name of a folder of unfinished files
 _LONGEST_WHOLE = 120  # bytes of a name that stands whole in that one; 143 in all, which encrypted disks take, too
+_N_LINKS_OF_FLAT = 2  # of a folder without folders in it, on disks that count these; 1 or more than 2 on others
 _START = b'{"__metadata__"'  # after eight bytes that tell the length of the header
 
 
@@ -264,9 +264,15 @@ def _try_lock(folder: Path) -> int | None:
 
 def _remove_abandoned(final: Path) -> None:
     """Remove what killed processes left unfinished of this file, but nothing that a process still writes."""
-    name = f".{glob.escape(_short_name(final))}.{'[0-9a-f]' * 2 * _N_RANDOM}.part"
-    for folder in final.parent.glob(name):
-        _remove_if_abandoned(folder)
+    folder = final.parent
+    if folder.stat().st_nlink == _N_LINKS_OF_FLAT:
+        return  # to list a hundred thousand files takes longer than to write one
+    start = f".{_short_name(final)}."
+    rest = re.compile(rf"[0-9a-f]{{{2 * _N_RANDOM}}}\.part")
+    with suppress(OSError), os.scandir(folder) as entries:  # it may be written to, and not be listed
+        for entry in entries:
+            if entry.name.startswith(start) and rest.fullmatch(entry.name, len(start)):
+                _remove_if_abandoned(Path(entry))
 
 
 def _remove_if_abandoned(folder: Path) -> None:
