@@ -31,7 +31,7 @@ from hammingway.suggest import did_you_mean
 if TYPE_CHECKING:
     from hammingway.hashers.base import Hasher
 
-__all__ = ["HASHER_NAME", "RESULT_NAME", "VariantResult", "train_plan"]
+__all__ = ["HASHER_NAME", "RESULT_NAME", "VariantResult", "check_plan", "train_plan"]
 
 HASHER_NAME, RESULT_NAME = "hasher.safetensors", "result.json"
 _LOCK_NAME = ".lock"
@@ -93,11 +93,7 @@ def train_plan(
     InvalidInputError : a folder holds the result of another variant, or of other data, that is no refusal.
     FolderInUseError : another process trains into ``out``, or into the folder of a variant.
     """
-    runs = plan.runs()
-    ahead = [run for run in runs if not _is_done(_kept(Path(out) / run.name))]
-    hashers = checked_hashers({f"the variant {run.name!r}": run for run in ahead}, _hasher_of)
-    if n_processes() > 1 and not any(map(_fits_together, runs)):
-        raise ConfigError("the plan has no hasher that several processes fit together; leave torchrun out.")
+    runs, hashers = plan.runs(), check_plan(plan, out=out)
     if process_number() > 0:
         _train_along(plan, runs, Path(out), data_dir=data_dir)
         return []
@@ -124,6 +120,22 @@ def train_plan(
                 on_result(result)
         _next_of_first(_NO_MORE)
     return results
+
+
+def check_plan(plan: TrainingPlan, *, out: str | os.PathLike[str]) -> dict[str, Hasher]:
+    """Return the hashers of the variants that are still to be trained into ``out``, not fitted; no data are read.
+
+    Raises
+    ------
+    ConfigError : an option of one of them cannot be used, or not on this machine or by several processes.
+    FileFormatError : what a folder holds is no result.
+    """
+    runs = plan.runs()
+    ahead = [run for run in runs if not _is_done(_kept(Path(out) / run.name))]
+    hashers = checked_hashers({f"the variant {run.name!r}": run for run in ahead}, _hasher_of)
+    if n_processes() > 1 and not any(map(_fits_together, runs)):
+        raise ConfigError("the plan has no hasher that several processes fit together; leave torchrun out.")
+    return hashers
 
 
 def _fits_together(run: VariantRun) -> bool:

@@ -32,7 +32,9 @@ __all__ = ["command"]
     "--data-dir", type=click.Path(exists=True, path_type=Path), help="Folder of the data; or HAMMINGWAY_DATA."
 )
 @tensorboard_option
-@click.option("--dry-run", is_flag=True, help="Print the variants and train none.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print the variants, checked as far as that needs no data, and train none."
+)
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @json_option
 def command(
@@ -46,12 +48,13 @@ def command(
 
     Example: hammingway train plan.toml --out runs
     """
-    from hammingway.bench.training import train_plan
+    from hammingway.bench.training import check_plan, train_plan
     from hammingway.bench.variants import read_training_plan
     from hammingway.reports.variants import markdown_table, print_table, summary
 
     read = read_training_plan(plan)
     if dry_run:
+        check_plan(read, out=out)
         _print_variants(read.runs(), as_json=as_json)
         return
     bars = _Bars()

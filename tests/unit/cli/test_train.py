@@ -78,7 +78,7 @@ def test_interrupted_training_says_which_step_the_folder_of_its_variant_keeps(
     )
 
 
-def test_dry_run_trains_nothing(run, plan, tmp_path):
+def test_dry_run_needs_no_data_and_trains_nothing(run, plan, tmp_path):
     result = run("train", plan, "--out", tmp_path / "out", "--dry-run")
     assert result.stdout.splitlines()[0].startswith("objective.margin=4.0: dsh(objective={'margin': 4.0}")
     assert not (tmp_path / "out").exists()
@@ -126,8 +126,11 @@ def test_plan_of_which_nothing_can_be_trained_ends_in_a_sentence(refused, files,
         ('"objective.margin"', f'"objective.margin{".a" * 3000}"', "a path has at most 64 names"),
         ("epochs = 1", 'optimizer = "adma"', "training, optimizer cannot be 'adma'. Did you mean 'adam' or 'adamw'?"),
         ('"objective.margin"', '"objectiv.margin"', "Did you mean 'objective'"),
+        ("epochs = 1", 'device = "banana"', "training.device must be 'cpu', 'cuda' or 'cuda:N'; got 'banana'"),
     ],
 )
-def test_slip_in_a_plan_gets_a_suggestion(refused, files, plan, tmp_path, old, new, said):
+def test_slip_in_a_plan_gets_a_suggestion_by_a_dry_run_too(refused, files, plan, tmp_path, old, new, said):
     plan.write_text(PLAN.replace(old, new))
-    assert said in refused("train", plan, "--out", tmp_path / "out", "--data-dir", files)
+    arguments = ("train", plan, "--out", tmp_path / "out", "--data-dir", files)
+    assert said in refused(*arguments)
+    assert refused(*arguments, "--dry-run") == refused(*arguments)
