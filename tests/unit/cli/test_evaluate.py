@@ -58,6 +58,16 @@ def test_output_folder_gets_records_and_a_report_and_a_second_run_measures_nothi
     assert (tmp_path / "out" / "records.jsonl").read_text() == records
 
 
+def test_a_folder_is_added_to_and_its_report_shows_the_runs_of_the_last_command(run, files, tmp_path):
+    for n_bits, n_records in [(8, 1), (9, 2)]:
+        command = ["evaluate", files / "vectors.npy", "--hasher", "lsh", "--bits", n_bits, "--queries", 20]
+        assert run(*command, "--repeats", 1, "--out", tmp_path).exit_code == 0
+        assert len((tmp_path / "records.jsonl").read_text().splitlines()) == n_records
+    page = (tmp_path / "report.html").read_text()
+    assert "<h4>9 bits</h4>" in page
+    assert "<h4>8 bits</h4>" not in page
+
+
 @pytest.mark.parametrize(
     ("data", "options", "words"),
     [

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from hammingway.cli.main import main
-from hammingway.cli.reference import reference
+from hammingway.cli.reference import HEADING, reference
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "cli.md"
 
@@ -29,6 +29,13 @@ def test_page_is_up_to_date():
 def test_every_command_has_a_section():
     page = reference(main, "hammingway")
     assert all(f"\n## hammingway {name}\n" in page for name in main.homes)
+
+
+def test_every_output_that_no_force_is_needed_for_is_told_at_the_top():
+    flags = {(name, flag) for name, option in options() for flag in option.opts}
+    added_to = {name for name, flag in flags if flag == "--out" and (name, "--force") not in flags}
+    assert added_to == {"demo", "evaluate", "train"}
+    assert [name for name in added_to if f"`{name} --out`" not in HEADING] == []
 
 
 @pytest.mark.parametrize(("name", "option"), options(), ids=lambda value: getattr(value, "name", value))
