@@ -16,7 +16,7 @@ __all__ = ["command"]
 @click.command()
 @click.argument("model", type=InputFile())
 @click.option("--out", type=OutputFile(".onnx"), required=True, help="Where to write the ONNX model.")
-@click.option("--queries", is_flag=True, help="Export what scores queries, where that differs.")
+@click.option("--queries", is_flag=True, help="Export what scores queries, where that differs; it gives no codes.")
 @options.force_option
 @options.json_option
 def command(model: Path, out: Path, queries: bool, as_json: bool) -> None:

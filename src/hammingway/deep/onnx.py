@@ -21,25 +21,36 @@ from hammingway.storage import atomic_writer
 __all__ = ["export_onnx"]
 
 
+class _FromFlatRows(nn.Module):
+    """A network of images, which come as flat rows."""
+
+    def __init__(self, network: nn.Module, image_shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.network = network
+        self.image_shape = image_shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores (n, n_bits) of rows (n, n_features)."""
+        height, width, channels = self.image_shape
+        scores: Tensor = self.network(x.reshape(-1, height, width, channels).permute(0, 3, 1, 2))
+        return scores
+
+
 class _Encoder(nn.Module):
     """From rows as they come to scores and packed codes."""
 
     thresholds: Tensor
     weights: Tensor
 
-    def __init__(self, network: nn.Module, thresholds: Tensor, image_shape: tuple[int, int, int] | None = None) -> None:
+    def __init__(self, network: nn.Module, thresholds: Tensor) -> None:
         super().__init__()
         self.network = network
-        self.image_shape = image_shape
         self.n_pad = -len(thresholds) % 8
         self.register_buffer("thresholds", thresholds)
         self.register_buffer("weights", 2 ** torch.arange(8, dtype=torch.int32))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return scores (n, n_bits) and codes uint8 (n, n_bytes) of rows (n, n_features)."""
-        if self.image_shape is not None:
-            height, width, channels = self.image_shape
-            x = x.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
         scores = self.network(x) - self.thresholds
         bits = nn.functional.pad((scores > 0).to(torch.int32), (0, self.n_pad))  # (n, 8 * n_bytes)
         codes = (bits.reshape(-1, bits.shape[1] // 8, 8) * self.weights).sum(dim=2).to(torch.uint8)
@@ -74,7 +85,10 @@ def export_onnx(hasher: Hasher, path: str | os.PathLike[str], *, queries: bool =
     The model takes 'x', float32 (n, n_features) for any n >= 1, images as flat rows like the hasher, and gives
     'scores', float32 (n, n_bits), and 'codes', uint8 (n, ceil(n_bits / 8)), bit j of byte i being score 8 i + j
     above zero. Another runtime rounds differently, so a bit whose score is within rounding of zero may differ from
-    the hasher's own.
+    the hasher's own. What scores queries gives 'scores' alone, as their signs are no codes of rows.
+
+    The file's metadata say what it is: 'hammingway.hasher' has the hasher's fingerprint, 'hammingway.n_bits' the
+    width, 'hammingway.map' is 'rows' or 'queries'.
 
     Parameters
     ----------
@@ -88,31 +102,38 @@ def export_onnx(hasher: Hasher, path: str | os.PathLike[str], *, queries: bool =
     sklearn.exceptions.NotFittedError : the hasher is not fitted.
     """
     fingerprint = hasher.fingerprint()
-    if isinstance(hasher, registry.load("hashers", "distilled")):
-        encoder = _Encoder(_LinearMap(hasher, queries=queries), torch.zeros(hasher.n_bits_))
-    else:
-        encoder = _deep_encoder(hasher, queries=queries)
-    model = _exported(encoder.cpu().eval(), hasher.n_features_in_)
-    for key, value in (("hasher", fingerprint), ("n_bits", str(hasher.n_bits_))):
+    scorer = _scorer(hasher, queries=queries)
+    exported = scorer if queries else _Encoder(scorer, _thresholds(hasher))
+    outputs = ["scores"] if queries else ["scores", "codes"]
+    model = _exported(exported.cpu().eval(), hasher.n_features_in_, outputs)
+    facts = {"hasher": fingerprint, "n_bits": str(hasher.n_bits_), "map": "queries" if queries else "rows"}
+    for key, value in facts.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = f"hammingway.{key}", value
     with atomic_writer(path) as file:
         file.write(model.SerializeToString())
 
 
-def _deep_encoder(hasher: Hasher, *, queries: bool) -> _Encoder:
+def _scorer(hasher: Hasher, *, queries: bool) -> nn.Module:
+    """Return what scores flat rows, or else queries, before thresholds."""
+    if isinstance(hasher, registry.load("hashers", "distilled")):
+        return _LinearMap(hasher, queries=queries)
     if not isinstance(hasher, DeepHasher):
         raise InvalidInputError(
             f"{type(hasher).__name__} has no network to export; give a deep hasher, or one of the kind 'distilled'."
         )
-    if not queries:
-        return _Encoder(hasher.network_, torch.from_numpy(hasher.thresholds_), hasher._image_shape)
-    if hasher.query_network_ is None:
+    network = hasher.query_network_ if queries else hasher.network_
+    if network is None:
         raise InvalidInputError("the hasher scores queries as it scores rows; export what scores rows for both.")
-    return _Encoder(hasher.query_network_, torch.zeros(hasher.n_bits_), hasher._image_shape)
+    return network if hasher._image_shape is None else _FromFlatRows(network, hasher._image_shape)
 
 
-def _exported(encoder: nn.Module, n_features: int) -> Any:
+def _thresholds(hasher: Any) -> Tensor:
+    """Return what the scores of rows are cut at, (n_bits,)."""
+    return torch.from_numpy(hasher.thresholds_) if isinstance(hasher, DeepHasher) else torch.zeros(hasher.n_bits_)
+
+
+def _exported(module: nn.Module, n_features: int, outputs: list[str]) -> Any:
     """Return the module as an ONNX ModelProto with a free number of rows, checked."""
     try:
         import onnx
@@ -121,10 +142,10 @@ def _exported(encoder: nn.Module, n_features: int) -> Any:
         raise MissingExtraError("Export to ONNX", "onnx") from error
     with _quiet():
         program = torch.onnx.export(
-            encoder,
+            module,
             (torch.zeros(2, n_features),),
             input_names=["x"],
-            output_names=["scores", "codes"],
+            output_names=outputs,
             dynamic_shapes=({0: torch.export.Dim("n")},),
             dynamo=True,
             verbose=False,

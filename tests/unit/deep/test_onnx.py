@@ -20,9 +20,16 @@ from hammingway.deep.onnx import export_onnx  # noqa: E402 (of no use without th
 TINY = {"epochs": 1}
 
 
-def run(path, X):
+def run(path, X, outputs=("scores", "codes")):
+    """Return the outputs of the model, which are to be these."""
     session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(["scores", "codes"], {"x": X.astype(np.float32)})
+    assert [output.name for output in session.get_outputs()] == list(outputs)
+    return session.run(None, {"x": X.astype(np.float32)})
+
+
+def facts_of(path):
+    """Return the metadata of the model, by name."""
+    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}
 
 
 def assert_same_codes(hasher, path, X):
@@ -56,10 +63,11 @@ def test_exported_model_gives_the_hashers_codes(digits, tmp_path, parameters):
     hasher.thresholds_ = np.median(hasher.project(X), axis=0)  # as objectives set them that want balanced bits
     export_onnx(hasher, tmp_path / "dsh.onnx")
     assert_same_codes(hasher, tmp_path / "dsh.onnx", X)
-    model = onnx.load(tmp_path / "dsh.onnx")
-    facts = {entry.key: entry.value for entry in model.metadata_props}
-    assert facts["hammingway.hasher"] == hasher.fingerprint()
-    assert facts["hammingway.n_bits"] == str(hasher.n_bits_)
+    assert facts_of(tmp_path / "dsh.onnx") == {
+        "hammingway.hasher": hasher.fingerprint(),
+        "hammingway.n_bits": str(hasher.n_bits_),
+        "hammingway.map": "rows",
+    }
 
 
 @pytest.mark.slow
@@ -71,7 +79,7 @@ def test_no_training_row_of_autohash_lies_on_a_threshold_and_gets_another_code_e
 
 
 @pytest.mark.slow
-def test_network_for_queries_is_exported_on_demand_and_refused_where_there_is_none(digits, tmp_path):
+def test_network_for_queries_gives_scores_alone_and_is_refused_where_there_is_none(digits, tmp_path):
     X, y = digits
     hasher = DSH(9, random_state=0, training=TINY).fit(X, y)
     with pytest.raises(InvalidInputError, match="as it scores rows"):
@@ -79,7 +87,8 @@ def test_network_for_queries_is_exported_on_demand_and_refused_where_there_is_no
     other = DSH(9, random_state=1, training=TINY).fit(X, y)
     hasher.query_network_ = other.network_
     export_onnx(hasher, tmp_path / "q.onnx", queries=True)
-    assert_allclose(run(tmp_path / "q.onnx", X)[0], other.project(X), atol=1e-4)
+    (scores,) = run(tmp_path / "q.onnx", X, outputs=["scores"])
+    assert_allclose(scores, other.project(X), atol=1e-4)
 
 
 @pytest.mark.slow
@@ -91,8 +100,11 @@ def test_both_maps_of_a_distilled_hasher_are_exported(digits, tmp_path, metric):
     export_onnx(hasher, tmp_path / "codes.onnx")
     assert_same_codes(hasher, tmp_path / "codes.onnx", X)
     export_onnx(hasher, tmp_path / "queries.onnx", queries=True)
+    assert facts_of(tmp_path / "codes.onnx") == facts_of(tmp_path / "queries.onnx") | {"hammingway.map": "rows"}
+    assert facts_of(tmp_path / "queries.onnx")["hammingway.map"] == "queries"
     expected = hasher.project_queries(X)
-    assert_allclose(run(tmp_path / "queries.onnx", X)[0], expected, atol=1e-5 * np.abs(expected).max())
+    (scores,) = run(tmp_path / "queries.onnx", X, outputs=["scores"])
+    assert_allclose(scores, expected, atol=1e-5 * np.abs(expected).max())
     assert np.abs(expected - hasher.project(X)).max() > 0.1
 
 
