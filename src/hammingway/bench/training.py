@@ -132,7 +132,7 @@ def check_plan(plan: TrainingPlan, *, out: str | os.PathLike[str]) -> dict[str, 
     """
     runs = plan.runs()
     ahead = [run for run in runs if not _is_done(_kept(Path(out) / run.name))]
-    hashers = checked_hashers({f"the variant {run.name!r}": run for run in ahead}, _hasher_of)
+    hashers = checked_hashers({f"the variant {run.name!r}": run for run in ahead}, partial(_hasher_of, base=plan.base))
     if n_processes() > 1 and not any(map(_fits_together, runs)):
         raise ConfigError("the plan has no hasher that several processes fit together; leave torchrun out.")
     return hashers
@@ -142,7 +142,7 @@ def _fits_together(run: VariantRun) -> bool:
     return bool(registry.load("hashers", run.spec.hasher.name).fits_together)
 
 
-def _hasher_of(run: VariantRun) -> Hasher:
+def _hasher_of(run: VariantRun, *, base: Mapping[str, Any]) -> Hasher:
     """Return the hasher of a variant, not fitted; what may stand beside its parameters in a plan is suggested, too."""
     spec = run.spec.hasher
     known = {
@@ -151,7 +151,11 @@ def _hasher_of(run: VariantRun) -> Hasher:
     }
     for name in spec.params:
         if name not in known:
-            raise ConfigError(f"{spec.name} has no parameter {name!r}. {did_you_mean(name, known | {*RUN_FIELDS})}")
+            of_others = name in base and spec.name != base.get("hasher")
+            remedy = f" It stands in [base]; move {name!r} to the variants that need it." if of_others else ""
+            raise ConfigError(
+                f"{spec.name} has no parameter {name!r}. {did_you_mean(name, known | {*RUN_FIELDS})}{remedy}"
+            )
     return make_hasher(run.spec)
 
 

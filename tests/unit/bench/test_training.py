@@ -17,7 +17,7 @@ from hammingway.bench import evaluate
 from hammingway.bench.data import open_data
 from hammingway.bench.evaluate import prepare, run_plan
 from hammingway.bench.spec import Component, DataSpec, PlanSpec
-from hammingway.bench.training import HASHER_NAME, RESULT_NAME, VariantResult, train_plan
+from hammingway.bench.training import HASHER_NAME, RESULT_NAME, VariantResult, check_plan, train_plan
 from hammingway.bench.variants import TrainingPlan, Variant
 from hammingway.deep import fitting, loop
 from hammingway.deep.checkpoint import Checkpoint
@@ -216,6 +216,16 @@ def test_misspelt_option_of_the_last_variant_is_refused_before_the_first_is_trai
     with pytest.raises(ConfigError, match="has no parameter 'training'"):
         train(folder, PLAN)
     assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(("hasher", "moved"), [("itq", True), ("dsh", False)])
+def test_parameter_of_the_base_that_another_hasher_lacks_is_told_to_be_moved(tmp_path, hasher, moved):
+    base = {**BASE, "shape": 5}
+    plan = TrainingPlan(data=DATA, base=base, variants=(Variant(name="other", set={"hasher": hasher}),))
+    with pytest.raises(ConfigError, match=r"has no parameter '(training|shape)'\.") as refusal:
+        check_plan(plan, out=tmp_path)
+    remedy = "It stands in [base]; move 'training' to the variants that need it."
+    assert str(refusal.value).endswith(remedy) is moved
 
 
 @pytest.mark.parametrize(
