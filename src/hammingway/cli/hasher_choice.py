@@ -48,13 +48,31 @@ def make_hasher(
         if key in OWN_OPTIONS:
             raise InvalidInputError(f"--param cannot set {key!r}; give it as {OWN_OPTIONS[key]}.")
         if key not in known:
-            raise InvalidInputError(f"The hasher {name!r} has no --param {key!r}. {did_you_mean(key, known)}")
+            raise InvalidInputError(f"The hasher {name!r} has no --param {key!r}. {_suggestion(kind, key, known)}")
     if n_bits is not None:
         values["n_bits"] = n_bits
     for path, value in settings:
         key = path.partition(".")[0]
         if key in OWN_OPTIONS or key not in known:
-            raise InvalidInputError(f"The hasher {name!r} has no {key!r} for --set. {did_you_mean(key, known)}")
+            raise InvalidInputError(f"The hasher {name!r} has no {key!r} for --set. {_suggestion(kind, path, known)}")
         set_at(values, path, value)
     hasher: Hasher = kind(random_state=seed, **values)
     return hasher
+
+
+def _suggestion(kind: Any, path: str, known: set[str]) -> str:
+    """Return what may have been meant by a parameter that there is not: an option within another, or what is alike."""
+    option = path.rpartition(".")[2]
+    places = [f"--set {table}.{option}=..." for table, options in _tables(kind).items() if option in options]
+    return f"Did you mean {' or '.join(places)}?" if places else did_you_mean(path.partition(".")[0], known)
+
+
+def _tables(kind: Any) -> dict[str, tuple[str, ...]]:
+    """Return the parameters of a deep hasher that are tables, with the options of its own in each; none of others."""
+    if not hasattr(kind, "default_training"):
+        return {}
+    from hammingway.deep.config import Training
+
+    chosen = {table: getattr(kind, f"default_{table}")["name"] for table in ("objective", "network")}
+    options = {table: registry.load(f"{table}s", name).Options for table, name in chosen.items()}
+    return {table: one.__struct_fields__ for table, one in {"training": Training, **options}.items()}
