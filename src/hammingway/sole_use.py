@@ -33,11 +33,12 @@ def sole_use(path: Path, *, work: str) -> Iterator[None]:
     ------
     FolderInUseError : another process holds the file, or this one does already.
     """
+    busy = FolderInUseError(f"{path.parent} is in use by another {work}; wait until it ends, or give another folder.")
     made = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with path.open("a+b") as file:
-            _lock(file, path, work)
+        with _open(path, busy) as file:
+            _lock(file, path, busy)
             try:
                 yield
             finally:
@@ -50,13 +51,22 @@ def sole_use(path: Path, *, work: str) -> Iterator[None]:
                 path.parent.rmdir()
 
 
-def _lock(file: IO[bytes], path: Path, work: str) -> None:
+def _open(path: Path, busy: FolderInUseError) -> IO[bytes]:
+    try:
+        return path.open("a+b")
+    except FileNotFoundError as error:
+        if path.is_symlink():  # into a folder that is not there
+            raise
+        raise busy from error  # its holder removed the folder, still empty, after we saw that it was there
+
+
+def _lock(file: IO[bytes], path: Path, busy: FolderInUseError) -> None:
     if sys.platform == "win32":
         return
-    busy = f"{path.parent} is in use by another {work}; wait until it ends, or give another folder."
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise FolderInUseError(busy) from error
-    if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
-        raise FolderInUseError(busy)  # its holder removed it, still empty, between our opening and locking it
+        is_ours = os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except (BlockingIOError, FileNotFoundError) as error:
+        raise busy from error
+    if not is_ours:
+        raise busy  # its holder removed it, still empty, between our opening and locking it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,22 @@ def test_folder_may_be_removed_while_it_is_used(lock):
     with sole_use(lock, work="training"):
         shutil.rmtree(lock.parent)
     assert not lock.parent.exists()
+
+
+def test_folder_that_its_last_user_removes_just_then_is_in_use(lock, monkeypatch):
+    def removes_it(path, *mode):
+        path.parent.rmdir()
+        return open_path(path, *mode)
+
+    open_path = Path.open
+    monkeypatch.setattr(Path, "open", removes_it)
+    with pytest.raises(FolderInUseError), sole_use(lock, work="training"):
+        pytest.fail("the folder is not there")
+
+
+def test_link_into_a_folder_that_is_not_there_is_not_said_to_be_in_use(lock, tmp_path):
+    lock.parent.mkdir()
+    lock.symlink_to(tmp_path / "absent" / "file")
+    with pytest.raises(FileNotFoundError), sole_use(lock, work="training"):
+        pytest.fail("there is no file")
+    assert list(tmp_path.iterdir()) == [lock.parent]
