@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +13,7 @@ from typing import IO
 if sys.platform != "win32":
     import fcntl
 
-from hammingway.errors import FolderInUseError
+from hammingway.errors import FolderInUseError, InvalidInputError
 
 __all__ = ["sole_use"]
 
@@ -32,6 +33,7 @@ def sole_use(path: Path, *, work: str) -> Iterator[None]:
     Raises
     ------
     FolderInUseError : another process holds the file, or this one does already.
+    InvalidInputError : ``path`` is a folder, a device or a pipe.
     """
     busy = FolderInUseError(f"{path.parent} is in use by another {work}; wait until it ends, or give another folder.")
     made = not path.parent.exists()
@@ -52,6 +54,9 @@ def sole_use(path: Path, *, work: str) -> Iterator[None]:
 
 
 def _open(path: Path, busy: FolderInUseError) -> IO[bytes]:
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InvalidInputError(f"{path} is a folder, a device or a pipe, not a file to lock; give another folder.")
     try:
         return path.open("a+b")
     except FileNotFoundError as error:

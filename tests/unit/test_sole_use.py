@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hammingway.errors import FolderInUseError
+from hammingway.errors import FolderInUseError, InvalidInputError
 from hammingway.sole_use import sole_use
 
 
@@ -69,6 +70,17 @@ def test_folder_that_its_last_user_removes_just_then_is_in_use(lock, monkeypatch
     monkeypatch.setattr(Path, "open", removes_it)
     with pytest.raises(FolderInUseError), sole_use(lock, work="training"):
         pytest.fail("the folder is not there")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_refused_in_a_sentence_and_stays(lock, make):
+    lock.parent.mkdir()
+    make(lock)
+    said = f"^{lock} is a folder, a device or a pipe, not a file to lock; give another folder\\.$"
+    with pytest.raises(InvalidInputError, match=said), sole_use(lock, work="training"):
+        pytest.fail("it was used")
+    assert list(lock.parent.iterdir()) == [lock]
 
 
 def test_link_into_a_folder_that_is_not_there_is_not_said_to_be_in_use(lock, tmp_path):
