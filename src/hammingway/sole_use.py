@@ -22,8 +22,8 @@ __all__ = ["sole_use"]
 def sole_use(path: Path, *, work: str) -> Iterator[None]:
     """Keep every other process out of a folder that asks for the same file in it, for a while.
 
-    The file is made if need be, its folder too, and both are removed if they are still empty. The lock goes with the
-    process, however it ends. On Windows nothing is locked.
+    The file is made if need be, its folder too, and both are removed if they are still empty; a link to the file stays.
+    The lock goes with the process, however it ends. On Windows nothing is locked.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def sole_use(path: Path, *, work: str) -> Iterator[None]:
             finally:
                 with suppress(OSError):  # the folder was removed meanwhile; or Windows, which keeps what is open
                     if not path.stat().st_size:
-                        path.unlink()
+                        Path(os.path.realpath(path)).unlink()
     finally:
         if made:
             with suppress(OSError):  # not empty: it holds the results

@@ -83,6 +83,15 @@ def test_what_is_no_file_is_refused_in_a_sentence_and_stays(lock, make):
     assert list(lock.parent.iterdir()) == [lock]
 
 
+def test_link_to_a_file_that_is_not_there_stays_as_it_was(lock, tmp_path):
+    lock.parent.mkdir()
+    lock.symlink_to(tmp_path / "elsewhere")
+    with sole_use(lock, work="training"):
+        assert (tmp_path / "elsewhere").exists()
+    assert lock.is_symlink()
+    assert not lock.exists()
+
+
 def test_link_into_a_folder_that_is_not_there_is_not_said_to_be_in_use(lock, tmp_path):
     lock.parent.mkdir()
     lock.symlink_to(tmp_path / "absent" / "file")
