@@ -78,6 +78,7 @@ def test_a_refused_run_is_shown_with_its_reason(vectors):
 def test_markdown_has_every_metric(vectors):
     result = evaluate(vectors, "--hasher", "lsh", "--bits", "8", "--markdown")
     assert result.output.startswith("| hasher | bits | bytes | r1@1 | r10@10 | r10@100 |")
+    assert "\n\n180 vectors of 12 dimensions, 20 queries; exact neighbours by Euclidean distance.\n" in result.output
 
 
 def test_a_plan_file_decides_and_refuses_other_options(vectors):

@@ -112,7 +112,7 @@ def rich_table(records: Iterable[Record], *, title: str | None = None) -> rich.t
 
 
 def markdown(records: Iterable[Record], *, metrics: Sequence[str] | None = None) -> str:
-    """Return a Markdown table, means over seeds, the best of each width in bold; notes stand below it.
+    """Return a Markdown table, means over seeds, the best of each width in bold; legend and notes stand below.
 
     Parameters
     ----------
@@ -129,11 +129,12 @@ def markdown(records: Iterable[Record], *, metrics: Sequence[str] | None = None)
     for row in rows:
         cells = [f"**{c.text(row)}**" if (row.n_bits, c.text(row)) in best[c.title] else c.text(row) for c in shown]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines + [line for note in notes(records) for line in ("", note)]) + "\n"
+    paragraphs = ["\n".join(lines), "\n".join(legend(records)), *notes(records)]
+    return "\n\n".join(filter(None, paragraphs)) + "\n"
 
 
 def legend(records: Iterable[Record]) -> list[str]:
-    """Return what the terminal's table was measured on, a line a data set, and what its metrics say."""
+    """Return what was measured on, a line a data set, and what the metrics that a terminal shows say."""
     measured = [record for record in records if record.costs is not None]
     sizes = {
         f"{record.data.n_database:,} vectors of {record.data.d} dimensions, {record.data.n_queries:,} queries"

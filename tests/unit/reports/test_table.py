@@ -81,6 +81,13 @@ def test_the_legend_tells_what_was_measured_on_and_what_the_columns_mean(record)
     ]
 
 
+def test_the_legend_stands_below_a_markdown_table_as_it_does_on_a_terminal(record, refused):
+    records = [record(metric="cosine"), refused()]
+    _, below, note = markdown(records).removesuffix("\n").split("\n\n")
+    assert below.splitlines() == legend(records)
+    assert note.startswith("Not run: ")
+
+
 def test_the_legend_explains_only_what_the_table_shows(record, refused):
     text = "".join(legend([record(quality={"r10@10": 0.5}), refused()]))
     assert "r10@10:" in text
