@@ -23,7 +23,7 @@ Every command prints its own part of this page with `--help`.
 - A failure is one sentence and exit code 2; Ctrl-C is exit code 130. No output is left half written: each file
   appears whole, under its name, or not at all.
 - A file that exists is replaced only with `--force`. The folders of `evaluate --out`, `demo --out`, `train --out` and
-  `fit --run-dir` are added to instead: what is done there is not done again. Their `report.html` is written anew, and
+  `fit --run-dir` are added to instead: what is done there is not done again. A `report.html` there is written anew, and
   shows the runs of the last command.
 """
 
