@@ -64,7 +64,9 @@ def _suggestion(kind: Any, path: str, known: set[str]) -> str:
     """Return what may have been meant by a parameter that there is not: an option within another, or what is alike."""
     option = path.rpartition(".")[2]
     places = [f"--set {table}.{option}=..." for table, options in _tables(kind).items() if option in options]
-    return f"Did you mean {' or '.join(places)}?" if places else did_you_mean(path.partition(".")[0], known)
+    return (
+        f"Did you mean hammingway fit {' or '.join(places)}?" if places else did_you_mean(path.partition(".")[0], known)
+    )
 
 
 def _tables(kind: Any) -> dict[str, tuple[str, ...]]:
