@@ -40,7 +40,7 @@ class Component(Config, frozen=True, kw_only=True):
         'itq(n_iter=3)'
         """
         params = ", ".join(f"{key}={value}" for key, value in sorted(self.params.items()))
-        return f"{self.name}({params})" if params else self.name
+        return _printable(f"{self.name}({params})" if params else self.name)
 
 
 class ModelFile(Config, frozen=True, kw_only=True):
@@ -129,7 +129,7 @@ class RunSpec(Config, frozen=True, kw_only=True):
     @property
     def label(self) -> str:
         """What tables and legends call the run: the hasher with its parameters, or with the file it comes from."""
-        return f"{self.hasher.name}(model={self.model_file})" if self.model else self.hasher.label
+        return _printable(f"{self.hasher.name}(model={self.model_file})") if self.model else self.hasher.label
 
 
 class PlanSpec(Config, frozen=True, kw_only=True):
@@ -214,3 +214,8 @@ def read_plan(path: str | os.PathLike[str]) -> PlanSpec:
     ConfigError : unreadable, not TOML, an unknown key (with a suggestion) or a wrong value.
     """
     return read_toml(PlanSpec, path)
+
+
+def _printable(text: str) -> str:
+    """Return ``text`` on one line, what commands a terminal spelt out: a file may have any name."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

@@ -61,6 +61,16 @@ def test_parameters_that_differ_only_in_punctuation_have_different_ids():
     assert one.run_id != two.run_id
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("a\nb\x1b[31m.hw", r"a\nb\x1b[31m.hw"), ("\u202e\udcff\u2028", r"\u202e\udcff\u2028"), ("é 名|\\", "é 名|\\")],
+)
+def test_a_label_is_one_line_that_can_be_printed_whatever_a_file_is_called(name, shown):
+    itq = Component(name="itq")
+    assert run_spec(hasher=itq, model="b2:one", model_file=name).label == f"itq(model={shown})"
+    assert Component(name="deep", params={"weights": name}).label == f"deep(weights={shown})"
+
+
 def test_a_plan_unfolds_into_hashers_by_widths_by_seeds(tmp_path):
     (tmp_path / "plan.toml").write_text(PLAN)
     plan = read_plan(tmp_path / "plan.toml")

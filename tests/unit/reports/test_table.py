@@ -107,6 +107,12 @@ def test_queries_left_out_of_a_mean_are_told(record):
     assert summary(records[0])["undefined"] == {"mAP@all": 3, "P@10": 1}
 
 
+def test_a_row_is_one_line_whatever_the_file_of_a_model_is_called(record, from_file):
+    table = markdown([record(), from_file("a\nb\x1b[31m|.hwh")])
+    assert table.splitlines()[3].startswith(r"| itq(model=a\nb\x1b[31m\|.hwh) | 32 |")
+    assert "\x1b" not in table
+
+
 def test_models_are_said_to_have_been_fitted_before_on_unknown_rows(record, from_file):
     records = [record(), from_file("a.hwh"), from_file("b.hwh", model="b2:two")]
     sentence = (
