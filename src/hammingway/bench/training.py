@@ -90,7 +90,8 @@ def train_plan(
     ------
     ConfigError : an option of any variant cannot be used, or not on this machine or with this data; told before the
         first is run, of those that have no result yet, or were refused.
-    InvalidInputError : a folder holds the result of another variant, or of other data, that is no refusal.
+    InvalidInputError : a folder holds the result of another configuration, or of other data, that is no refusal; told
+        before the first is run.
     FolderInUseError : another process trains into ``out``, or into the folder of a variant.
     """
     runs, hashers = plan.runs(), check_plan(plan, out=out)
@@ -104,10 +105,10 @@ def train_plan(
         check_labels(hashers, labelled=data.training_labels is not None)
         with bar(preparing(plan)) as progress:
             setting = prepare(data, plan, progress=progress)
+        known = [_known(Path(out), run, digest=setting.facts.digest) for run in runs]
         results, outputs = [], {"report": on_entry, "tensorboard": tensorboard}
-        for number, run in enumerate(runs):
+        for number, (run, result) in enumerate(zip(runs, known, strict=True)):
             folder = Path(out) / run.name
-            result = _known(folder, run, setting)
             if result is None:
                 if _fits_together(run):
                     _next_of_first(number)
@@ -128,10 +129,11 @@ def check_plan(plan: TrainingPlan, *, out: str | os.PathLike[str]) -> dict[str, 
     Raises
     ------
     ConfigError : an option of one of them cannot be used, or not on this machine or by several processes.
+    InvalidInputError : a folder holds the result of another configuration, that is no refusal.
     FileFormatError : what a folder holds is no result.
     """
     runs = plan.runs()
-    ahead = [run for run in runs if not _is_done(_kept(Path(out) / run.name))]
+    ahead = [run for run in runs if not _is_done(_known(Path(out), run))]
     hashers = checked_hashers({f"the variant {run.name!r}": run for run in ahead}, partial(_hasher_of, base=plan.base))
     if n_processes() > 1 and not any(map(_fits_together, runs)):
         raise ConfigError("the plan has no hasher that several processes fit together; leave torchrun out.")
@@ -189,33 +191,28 @@ def _of_all(times: Times) -> Times:
     return Times(times.wall, summed(times.processor))
 
 
-def _kept(folder: Path) -> VariantResult | None:
-    """Return the result in the folder of a variant, of whatever configuration and data; None where there is none."""
-    path = folder / RESULT_NAME
+def _known(out: Path, run: VariantRun, *, digest: str | None = None) -> VariantResult | None:
+    """Return what came of exactly this run, on any data where no digest is given; None where it is still to be done."""
+    path = out / run.name / RESULT_NAME
     if not path.is_file():
         return None
     try:
-        return msgspec.json.decode(path.read_bytes(), type=VariantResult)
+        result = msgspec.json.decode(path.read_bytes(), type=VariantResult)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FileFormatError(f"{path} is no result of this version ({error}); remove it to run it again.") from error
+    if result.run_id == run.spec.run_id and digest in (None, result.data_digest):
+        return result
+    if not _is_done(result):
+        return None
+    raise InvalidInputError(
+        f"{path.parent} holds the result of another configuration or other data under the same name; give another "
+        "folder, rename the variant, or delete that folder."
+    )
 
 
 def _is_done(result: VariantResult | None) -> bool:
     """Return whether there is something to lose; behind a refusal there is no hasher."""
     return result is not None and result.status != "refused"
-
-
-def _known(folder: Path, run: VariantRun, setting: Setting) -> VariantResult | None:
-    """Return what came of exactly this run, or None where it is still to be done."""
-    result = _kept(folder)
-    if result is None or (result.run_id, result.data_digest) == (run.spec.run_id, setting.facts.digest):
-        return result
-    if not _is_done(result):
-        return None
-    raise InvalidInputError(
-        f"{folder} holds the result of another configuration or other data under the same name; give another "
-        "folder, rename the variant, or delete that folder."
-    )
 
 
 def _train(run: VariantRun, setting: Setting, folder: Path, *, progress: Progress, **outputs: Any) -> VariantResult:

@@ -170,6 +170,17 @@ def test_another_variant_or_other_data_under_the_same_name_is_refused(folder):
         train(folder, TWO)
 
 
+def test_result_that_is_in_the_way_of_the_last_variant_is_told_before_the_first_trains(folder):
+    train(folder, without_classic(Variant(name="last")))
+    first, last = Variant(name="first", set={"seed": 7}), Variant(name="last", set={"seed": 5})
+    with pytest.raises(InvalidInputError, match="last holds the result of another configuration"):
+        check_plan(without_classic(first, last), out=folder / "out")
+    np.save(folder / "labels.npy", (np.arange(240) + 1) % 3)
+    with pytest.raises(InvalidInputError, match="last holds the result of another configuration or other data"):
+        train(folder, without_classic(first, Variant(name="last")))
+    assert [path.name for path in (folder / "out").iterdir()] == ["last"]
+
+
 def test_variant_that_was_refused_is_done_again_with_another_configuration_or_other_data(folder):
     def trained_of(max_training_rows):
         plan = without_classic(Variant(name="dsh", set={"max_training_rows": max_training_rows}))
