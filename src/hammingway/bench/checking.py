@@ -48,11 +48,11 @@ def check_features(hashers: Mapping[str, Hasher], n_features: int, *, lenient: b
 
 
 def check_labels(hashers: Mapping[str, Hasher], *, labelled: bool) -> None:
-    """Raise ConfigError where a hasher learns from labels and there are none; it begins with the run's name."""
+    """Raise ConfigError where a hasher needs labels and there are none; it begins with the run's name."""
     for name, hasher in hashers.items():
-        if not labelled and hasher.__sklearn_tags__().target_tags.required:
+        if not labelled and hasher.needs_labels:
             raise ConfigError(
-                f'{name}: it learns from labels and the data has none; name their file under [data], labels = "FILE", '
+                f'{name}: it needs labels and the data has none; name their file under [data], labels = "FILE", '
                 "or take that variant out of the plan."
             )
 

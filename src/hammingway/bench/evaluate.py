@@ -147,8 +147,8 @@ def run(spec: RunSpec, setting: Setting, *, model: Hasher | None = None) -> Reco
     if model is not None:
         return measured(model, spec, setting, started=started, fit=None)
     hasher = make_hasher(spec)
-    if hasher.__sklearn_tags__().target_tags.required and setting.data.training_labels is None:
-        return refused(spec, setting, started, "it learns from labels and the data has none")
+    if hasher.needs_labels and setting.data.training_labels is None:
+        return refused(spec, setting, started, "it needs labels and the data has none")
     try:
         times = timed_fit(partial(hasher.fit, setting.data.training, setting.data.training_labels))
     except InvalidInputError as error:

@@ -180,6 +180,12 @@ class DeepHasher(Hasher):
         self._prepare()
         return self
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether ``fit`` cannot do without labels: for the objective, or to choose the best epoch."""
+        training = self._training()
+        return super().needs_labels or bool(training.validation_share and training.select == "map")
+
     def check_options(self) -> None:
         """Raise for a parameter, also of objective, network or training, that cannot be used (on this machine)."""
         super().check_options()

@@ -170,6 +170,11 @@ class Hasher(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, A
         """Return the packed codes of X, uint8 (n, ceil(n_bits / 8)), for use in a scikit-learn pipeline."""
         return self.encode(X).packed
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether ``fit`` cannot do without labels."""
+        return bool(self.__sklearn_tags__().target_tags.required)
+
     def check_options(self) -> None:
         """Raise for a parameter that cannot be used, before there is any data; ``fit`` does it too.
 

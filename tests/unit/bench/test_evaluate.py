@@ -108,7 +108,16 @@ def test_whether_labels_are_needed_is_asked_of_the_objective(unlabelled):
     without = Component(name="greedyhash", params={**own.params, "objective": "greedyhash-unsupervised"})
     supervised, unsupervised = run_plan(plan(own, without, n_bits=(8,)), unlabelled)
     assert (supervised.status, unsupervised.status) == ("refused", "measured")
-    assert supervised.reason == "it learns from labels and the data has none"
+    assert supervised.reason == "it needs labels and the data has none"
+
+
+@pytest.mark.parametrize(("validation_share", "status"), [(0.2, "refused"), (0.0, "measured")])
+def test_labels_are_needed_to_choose_the_best_epoch_by_them(unlabelled, validation_share, status):
+    pytest.importorskip("torch")
+    training = {"epochs": 1, "select": "map", "validation_share": validation_share}
+    (record,) = run_plan(plan(Component(name="bihalf", params={"training": training}), n_bits=(8,)), unlabelled)
+    assert record.status == status
+    assert record.reason == ("it needs labels and the data has none" if status == "refused" else "")
 
 
 def test_without_labels_only_recall_is_measured(unlabelled):

@@ -201,7 +201,7 @@ def test_labels_that_a_plan_lacked_when_it_was_refused_may_be_named(folder):
     refusal = VariantResult(name=run.name, run_id=run.spec.run_id, data_digest=digest, status="refused", reason="why")
     (folder / "out" / run.name).mkdir(parents=True)
     (folder / "out" / run.name / RESULT_NAME).write_bytes(msgspec.json.encode(refusal))
-    with pytest.raises(ConfigError, match="'dsh': it learns from labels and the data has none"):
+    with pytest.raises(ConfigError, match="'dsh': it needs labels and the data has none"):
         train(folder, without)
     assert [result.status for result in train(folder, TWO)] == ["trained", "trained"]
 

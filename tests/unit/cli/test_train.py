@@ -95,7 +95,7 @@ def test_labels_that_a_plan_lacks_are_told_before_anything_trains_and_may_be_add
     arguments = ("train", plan, "--out", tmp_path / "out", "--data-dir", files)
     plan.write_text(PLAN.replace('labels = "labels.npy"\n', ""))
     assert refused(*arguments) == (
-        "the variant 'objective.margin=4.0': it learns from labels and the data has none; name their file under "
+        "the variant 'objective.margin=4.0': it needs labels and the data has none; name their file under "
         '[data], labels = "FILE", or take that variant out of the plan.'
     )
     assert not (tmp_path / "out").exists()
