@@ -11,12 +11,16 @@ import sys
 import tomllib
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
+
+from hammingway.bench.spec import Component, DataSpec, ModelFile, PlanSpec
 
 ROOT = Path(__file__).parents[1]
 CODES_PAGE = "docs/howto/sentence-transformers.md"
 FILE_PAGE = "docs/howto/search-a-file.md"
+PLAN_PAGE = "docs/howto/compare-hashers.md"
 TABLE_PAGE = "docs/howto/search-a-table.md"
 TRAIN_PAGE = "docs/howto/train.md"
 PLUGIN_PAGE = "docs/howto/write-a-hasher.md"
@@ -36,7 +40,7 @@ PYTHON_PAGES = [
     "docs/explanation/metrics.md",
     CODES_PAGE,
 ]
-SHELL_PAGES = ["README.md", FILE_PAGE, "docs/howto/collection-from-the-shell.md"]
+SHELL_PAGES = ["README.md", FILE_PAGE, PLAN_PAGE, "docs/howto/collection-from-the-shell.md"]
 
 
 def fenced(page: str, language: str) -> list[str]:
@@ -118,10 +122,36 @@ def folder_of_a_user(tmp_path):
 
 @pytest.mark.parametrize("page", SHELL_PAGES)
 def test_shell_commands_of_a_page_succeed(page, folder_of_a_user, monkeypatch):
+    if page == PLAN_PAGE:
+        (plan,) = fenced(page, "toml")
+        (folder_of_a_user / "plan.toml").write_text(plan)
     run_shell(commands(page), folder_of_a_user)
-    if page == FILE_PAGE:  # its Python reads what its commands wrote
+    if page in (FILE_PAGE, PLAN_PAGE):  # its Python reads what its commands wrote
         monkeypatch.chdir(folder_of_a_user)
         run_python(page)
+
+
+def keys_of_a_plan() -> dict[str, msgspec.structs.FieldInfo]:
+    """Return every key of a plan file, those of its tables behind a dot."""
+    tables = {"data": DataSpec, "hashers": Component, "models": ModelFile}
+    keys = {field.name: field for field in msgspec.structs.fields(PlanSpec) if field.name not in tables}
+    for name, table in tables.items():
+        keys |= {f"{name}.{field.name}": field for field in msgspec.structs.fields(table)}
+    return keys
+
+
+def test_the_page_on_plans_has_every_key_with_its_default():
+    rows = re.findall(r"^\| `([a-z_.]+)` \| (.+?) \| .+ \|$", (ROOT / PLAN_PAGE).read_text(), re.MULTILINE)
+    keys = keys_of_a_plan()
+    assert sorted(name for name, _ in rows) == sorted(keys)
+    for name, cell in rows:
+        field = keys[name]
+        if cell.startswith("`"):
+            value = tomllib.loads(f"value = {cell.strip('`')}")["value"]
+            default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+            assert msgspec.convert(value, field.type) == default, name
+        else:
+            assert cell == ("required" if field.required else "none"), name
 
 
 def test_the_plugin_of_its_page_is_listed_measured_and_keeps_the_contract(tmp_path):
