@@ -156,12 +156,13 @@ def notes(records: Sequence[Record]) -> list[str]:
 
 
 def refusals(records: Iterable[Record]) -> list[str]:
-    """Return a sentence for each run that was refused."""
-    return [
+    """Return a sentence for each run that was refused; seeds that were refused for one reason share it."""
+    sentences = (
         f"{record.spec.label} at {record.spec.n_bits} bits: {record.reason.rstrip('.')}."
         for record in records
         if record.status == "refused"
-    ]
+    )
+    return list(dict.fromkeys(sentences))
 
 
 def model_notes(records: Iterable[Record]) -> list[str]:

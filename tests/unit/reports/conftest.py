@@ -85,9 +85,8 @@ def from_file(record):
 def refused(record):
     """Return a maker of refused records."""
 
-    def make(hasher="pcah", n_bits=65):
-        return record(
-            hasher, n_bits, status="refused", reason="too many bits for 64 features", costs=None, quality={}, curves={}
-        )
+    def make(hasher="pcah", n_bits=65, *, seed=0):
+        values = {"status": "refused", "reason": "too many bits for 64 features"}
+        return record(hasher, n_bits, seed=seed, costs=None, quality={}, curves={}, **values)
 
     return make

@@ -47,6 +47,13 @@ def test_refused_runs_stand_below_the_table_with_their_reason(record, refused):
     assert markdown(records).endswith("\nNot run: pcah at 65 bits: too many bits for 64 features.\n")
 
 
+def test_a_refusal_of_every_seed_is_told_once(refused):
+    assert refusals([refused("pcah", 65, seed=seed) for seed in (0, 1)] + [refused("pcah", 66)]) == [
+        "pcah at 65 bits: too many bits for 64 features.",
+        "pcah at 66 bits: too many bits for 64 features.",
+    ]
+
+
 def test_the_terminal_table_fits_eighty_columns_whole(record):
     text = rendered(rich_table([record("cca-itq", 128), record("lsh", 4096)], title="Title"))
     assert "…" not in text
