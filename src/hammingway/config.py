@@ -43,7 +43,14 @@ def from_mapping(kind: type[C], values: Mapping[str, Any], *, where: str = "conf
     try:
         return msgspec.convert(dict(values), type=kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {error}.") from error
+        raise ConfigError(f"{where}{_told(str(error))}.") from error
+
+
+def _told(message: str) -> str:
+    """Return msgspec's sentence as the others go: the key, then what is wrong with it."""
+    what, _, place = message.partition(" - at `$")
+    key = place.rstrip("`").lstrip(".")
+    return f"{f', {key}' if key else ''}: {what[0].lower()}{what[1:]}".replace("`", "'")
 
 
 def read_toml(kind: type[C], path: str | os.PathLike[str]) -> C:

@@ -68,12 +68,12 @@ def test_tag_of_a_tagged_configuration_is_no_unknown_key():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"seed": "3"}, r"Expected `int`, got `str` - at `\$\.seed`"),
-        ({"seed": 1.5}, r"Expected `int`, got `float` - at `\$\.seed`"),
-        ({"main": {"name": "itq", "n_bits": 0}}, r">= 1 - at `\$\.main\.n_bits`"),
-        ({"main": {"n_bits": 8}}, r"missing required field `name` - at `\$\.main`"),
-        ({"main": 7}, r"got `int` - at `\$\.main`"),
-        ({"hashes": {"name": "itq"}}, r"Expected `array`, got `object` - at `\$\.hashes`"),
+        ({"seed": "3"}, "configuration, seed: expected 'int', got 'str'"),
+        ({"seed": 1.5}, "configuration, seed: expected 'int', got 'float'"),
+        ({"main": {"name": "itq", "n_bits": 0}}, "configuration, main.n_bits: expected 'int' >= 1"),
+        ({"main": {"n_bits": 8}}, "configuration, main: object missing required field 'name'"),
+        ({"main": 7}, "configuration, main: expected .*, got 'int'"),
+        ({"hashes": {"name": "itq"}}, "configuration, hashes: expected 'array', got 'object'"),
     ],
 )
 def test_wrong_type_or_range_names_the_place(values, message):
@@ -130,7 +130,7 @@ def test_toml_is_read(tmp_path):
         (b"seed = ", r"plan\.toml is not valid TOML: Invalid value"),
         (b"\xff\xfe", r"plan\.toml is not valid TOML"),
         (b"sede = 1", r"plan\.toml has an unknown key 'sede'\. Did you mean 'seed'"),
-        (b"seed = 'x'", r"plan\.toml: Expected `int`, got `str`"),
+        (b"seed = 'x'", r"plan\.toml, seed: expected 'int', got 'str'"),
         (b"[main]\nn_bits = nan", r"plan\.toml, main\.n_bits is nan"),
     ],
 )

@@ -14,7 +14,7 @@ from hammingway.errors import ConfigError, HammingwayError, InvalidInputError
 if TYPE_CHECKING:
     from hammingway.hashers.base import Hasher
 
-__all__ = ["check_features", "check_labels", "checked_hashers"]
+__all__ = ["check_features", "check_labels", "checked_hashers", "naming"]
 
 R = TypeVar("R")
 
@@ -34,7 +34,7 @@ def checked_hashers(runs: Mapping[str, R], make: Callable[[R], Hasher], *, lenie
     """
     hashers = {}
     for name, run in runs.items():
-        with _naming(name, lenient=lenient):
+        with naming(name, lenient=lenient):
             hashers[name] = make(run)
             hashers[name].check_options()
     return hashers
@@ -43,7 +43,7 @@ def checked_hashers(runs: Mapping[str, R], make: Callable[[R], Hasher], *, lenie
 def check_features(hashers: Mapping[str, Hasher], n_features: int, *, lenient: bool = False) -> None:
     """Raise ConfigError where options of a hasher do not go with rows of this width; it begins with the run's name."""
     for name, hasher in hashers.items():
-        with _naming(name, lenient=lenient):
+        with naming(name, lenient=lenient):
             hasher.check_features(n_features)
 
 
@@ -58,7 +58,8 @@ def check_labels(hashers: Mapping[str, Hasher], *, labelled: bool) -> None:
 
 
 @contextmanager
-def _naming(run: str, *, lenient: bool) -> Iterator[None]:
+def naming(run: str, *, lenient: bool = False) -> Iterator[None]:
+    """Let what is wrong be told as a ConfigError that begins with the run's name; lenient lets pass what is refused."""
     try:
         yield
     except HammingwayError as error:

@@ -227,6 +227,8 @@ def _train(run: VariantRun, setting: Setting, folder: Path, *, progress: Progres
         times = timed_fit(partial(hasher.fit, data.training, data.training_labels, progress=progress, **extra))
     except TrainingError as error:
         return VariantResult(**identity, status="failed", reason=str(error))
+    except ConfigError as error:  # a mistake in the plan, not a property of the hasher
+        raise ConfigError(f"the variant {run.name!r}: {error}") from error
     except InvalidInputError as error:
         return VariantResult(**identity, status="refused", reason=str(error))
     times = _of_all(times) if hasher.fits_together else times

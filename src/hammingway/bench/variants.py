@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from hammingway.bench.checking import naming
 from hammingway.bench.spec import Bits, Component, DataSpec, Natural, Positive, RunSpec
 from hammingway.config import Config, from_mapping, read_toml, set_at
 from hammingway.errors import ConfigError
@@ -136,16 +137,17 @@ class TrainingPlan(Config, frozen=True, kw_only=True):
         return tuple(runs)
 
     def _run(self, variant: Variant, point: Mapping[str, Any]) -> VariantRun:
+        changes = [f"{path}={_text(value)}" for path, value in point.items()]
+        name = ",".join(changes if changes and variant.name == _BASE_NAME else [variant.name, *changes])
         values = deepcopy(self.base)
-        for path, value in {**variant.set, **point}.items():
-            set_at(values, path, value)
+        with naming(f"the variant {name!r}"):
+            for path, value in {**variant.set, **point}.items():
+                set_at(values, path, value)
         for field in msgspec.structs.fields(_Run):
             if field.required and field.name not in values:
                 raise ConfigError(f"the base lacks {field.name!r}; it has {', '.join(values) or 'nothing'}.")
         own = {name: values.pop(name) for name in RUN_FIELDS if name in values}
-        settings = from_mapping(_Run, own, where="base")
-        changes = [f"{path}={_text(value)}" for path, value in point.items()]
-        name = ",".join(changes if changes and variant.name == _BASE_NAME else [variant.name, *changes])
+        settings = from_mapping(_Run, own, where=f"the variant {name!r}")
         spec = RunSpec(
             data=self.data,
             hasher=Component(name=settings.hasher, params=values),

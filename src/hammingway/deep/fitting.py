@@ -26,6 +26,7 @@ from hammingway.deep.distributed import Group, training_device
 from hammingway.deep.inference import scores_of_rows
 from hammingway.deep.log import Log
 from hammingway.deep.loop import Run, train
+from hammingway.deep.memory import refusing_what_no_memory_holds
 from hammingway.deep.model import Model
 from hammingway.deep.networks.base import Network, make_network
 from hammingway.deep.objectives.base import Objective, TaskShape
@@ -135,7 +136,7 @@ def make_model(part: Part, classes: int | None, recipe: Recipe) -> Model:
     shape = TaskShape(recipe.n_bits, part.rows.input_shape, len(part.rows), classes)
     with seeded(recipe.seed, "network weights"):
         network = make_network(*recipe.network, input_shape=shape.input_shape, n_bits=recipe.n_bits)
-    with seeded(recipe.seed, "objective weights"):
+    with seeded(recipe.seed, "objective weights"), refusing_what_no_memory_holds(f"The objective {name!r}"):
         objective: Objective = kind(from_mapping(kind.Options, options, where="objective"), shape)
     model = Model(network, objective)
     objective.attach(network)

@@ -256,6 +256,7 @@ def test_parameter_of_the_base_that_another_hasher_lacks_is_told_to_be_moved(tmp
             "The network 'dsh-cnn' takes images of at least 8 x 8; got 3 x 4",
         ),
         ({"training.augment": "flip"}, "augment='flip' is for images"),
+        ({"network": {"name": "mlp", "hidden": [10**6, 10**6]}}, "The network 'mlp' is too large for memory"),
         (
             {"network": {"name": "mlp", "batch_norm": True}, "training.micro_batch_size": 1},
             "training.micro_batch_size must be at least 3 for the network 'mlp'",
@@ -273,6 +274,12 @@ def test_what_is_known_to_be_wrong_with_the_last_variant_is_told_by_its_name_bef
     with pytest.raises(ConfigError, match=rf"^the variant 'bad': {re.escape(said)}"):
         train(folder, plan)
     assert not (folder / "out").exists()
+
+
+def test_mistake_that_only_training_shows_is_told_by_the_name_of_its_variant(folder):
+    too_large = {"objective": {"name": "autohash", "hidden": [10**12]}}
+    with pytest.raises(ConfigError, match=r"^the variant 'late': The objective 'autohash' is too large for memory"):
+        train(folder, without_classic(Variant(name="good"), Variant(name="late", set=too_large)))
 
 
 def test_finished_variants_are_shown_on_a_machine_without_their_device(folder, monkeypatch):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,15 +12,14 @@ from torch import Tensor, nn
 
 from hammingway import registry
 from hammingway.config import Config, from_mapping
+from hammingway.deep.memory import refuse_beyond_memory, refusing_what_no_memory_holds
 from hammingway.deep.objectives.base import NoOptions
-from hammingway.errors import ConfigError
 
 if TYPE_CHECKING:
     from hammingway.deep.batches import Rows
 
 __all__ = ["Network", "ParameterGroup", "Standardize", "make_network", "sketch_network"]
 
-_TOO_LARGE = ("can't allocate memory", "overflowed", "Overflow", "out of memory")
 _STATISTICS_ROWS = 1024  # a block; sums are taken block by block, in this order
 
 
@@ -133,7 +131,7 @@ def make_network(
     """
     kind = registry.load("networks", name)
     chosen = from_mapping(kind.Options, options, where=where)
-    with _refusing_what_no_memory_holds(name):
+    with refusing_what_no_memory_holds(f"The network {name!r}"):
         network: Network = kind(chosen, input_shape, n_bits)
     return network
 
@@ -147,25 +145,14 @@ def sketch_network(
 
     Raises
     ------
-    UnknownNameError, ConfigError, ShapeError : as of :func:`make_network`, but for what only memory can tell.
+    UnknownNameError, ConfigError, ShapeError : as of :func:`make_network`.
     """
     try:
         with torch.device("meta"):
-            return make_network(name, options, input_shape=input_shape, n_bits=n_bits)
+            network = make_network(name, options, input_shape=input_shape, n_bits=n_bits)
     except (RuntimeError, TypeError) as error:
         if "meta" not in str(error):
             raise
-    return None
-
-
-@contextmanager
-def _refusing_what_no_memory_holds(name: str) -> Iterator[None]:
-    """Turn what torch raises at widths like 10**12 into an error of ours; it has no class of its own for that."""
-    try:
-        yield
-    except (RuntimeError, TypeError) as error:
-        if not any(said in str(error) for said in _TOO_LARGE):
-            raise
-        raise ConfigError(
-            f"The network {name!r} is too large for memory with these options; take smaller ones."
-        ) from error
+        return None
+    refuse_beyond_memory(f"The network {name!r}", network)
+    return network

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -85,8 +87,15 @@ def test_network_that_no_memory_holds_is_refused(width):
 
 def test_sketch_of_a_network_has_no_weights():
     before = torch.get_rng_state()
-    sketch_network("mlp", {"hidden": [10**6, 10**6]}, input_shape=(8,), n_bits=8)  # 4 TB
+    network = sketch_network("mlp", {"hidden": [10**3]}, input_shape=(8,), n_bits=8)
+    assert all(weights.is_meta for weights in network.parameters())
     assert_array_equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="tells no memory")
+def test_sketch_of_a_network_larger_than_the_memory_is_refused():
+    with pytest.raises(ConfigError, match="'mlp' is too large for memory"):
+        sketch_network("mlp", {"hidden": [10**6, 10**6]}, input_shape=(8,), n_bits=8)  # 4 TB
 
 
 def test_sketch_of_a_network_is_refused_where_the_network_would_be():
