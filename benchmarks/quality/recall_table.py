@@ -11,8 +11,9 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 
-from tables import insert, line, provenance
+from tables import insert, line, mean_and_spread, provenance
 
 from hammingway.bench.store import Record, read_records
 
@@ -30,30 +31,38 @@ class Line:
     method: str
     ranking: str
     key: str
-    quality: dict[str, float]
-    seconds: float | None
+    qualities: Sequence[dict[str, float]]
+    seconds: float
+
+    def values(self, metric: str) -> list[float]:
+        """Return what each seed reached."""
+        return [quality[metric] for quality in self.qualities]
 
     def cells(self, quoted: dict[str, list[float]]) -> Iterator[str]:
         yield from (str(self.n_bytes), self.method, self.ranking)
         for metric, other in zip(METRICS, quoted.get(self.key, [None, None]), strict=True):
-            yield from (f"{self.quality[metric]:.3f}", "" if other is None else f"{other:.3f}")
-        yield "" if self.seconds is None else f"{self.seconds:.0f}"
+            yield from (mean_and_spread(self.values(metric)), "" if other is None else f"{other:.3f}")
+        yield f"{self.seconds:.0f}"
 
 
 def ours(records: Sequence[Record]) -> Iterator[Line]:
-    """Return a line a run and ranking."""
+    """Return a line a hasher, width and ranking, over its seeds."""
+    groups: dict[tuple[str, int], list[Record]] = {}
     for record in records:
-        if record.costs is None:
-            continue
-        rankings = {"symmetric": record.quality, **{name: found.quality for name, found in record.rankings.items()}}
-        for ranking, quality in rankings.items():
+        groups.setdefault((record.spec.hasher.label, record.spec.n_bits), []).append(record)
+    for (label, n_bits), runs in groups.items():
+        costs = [run.costs for run in runs if run.costs is not None]
+        rankings = {"symmetric": [run.quality for run in runs]}
+        for ranking in runs[0].rankings:
+            rankings[ranking] = [run.rankings[ranking].quality for run in runs]
+        for ranking, qualities in rankings.items():
             yield Line(
-                n_bytes=record.costs.code_bytes,
-                method=f"`{record.spec.hasher.label}`",
+                n_bytes=costs[0].code_bytes,
+                method=f"`{label}`",
                 ranking=ranking,
-                key=f"{record.spec.hasher.label} {ranking} {record.spec.n_bits}",
-                quality=quality,
-                seconds=record.costs.fit_processor_seconds,
+                key=f"{label} {ranking} {n_bits}",
+                qualities=qualities,
+                seconds=mean(cost.fit_processor_seconds for cost in costs),
             )
 
 
@@ -65,7 +74,7 @@ def peers(results: dict[str, dict[str, float]]) -> Iterator[Line]:
             method=f"faiss `{name}`",
             ranking="",
             key=name,
-            quality=found,
+            qualities=[found],
             seconds=found["fit_processor_seconds"],
         )
 
@@ -77,7 +86,7 @@ def main() -> None:
     reference = tomllib.loads((HERE / "references.toml").read_text())[NAME]
     records = read_records(arguments.records)
     lines = [*ours(records), *peers(json.loads((DOCS / f"{NAME}.json").read_text()))]
-    lines.sort(key=lambda one: (one.n_bytes, one.quality[METRICS[0]]))
+    lines.sort(key=lambda one: (one.n_bytes, mean(one.values(METRICS[0]))))
     titles = ["bytes", "method", "ranking", "r10@10", "quoted", "r10@100", "quoted", "fit, CPU s"]
     table = [line(titles), "|---:|---|---|" + "---:|" * 5, *(line([*one.cells(reference["rows"])]) for one in lines)]
     insert(DOCS / f"{NAME}.md", "\n".join(table) + "\n\n" + provenance(records, reference["source"]), name=NAME)
