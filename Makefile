@@ -18,7 +18,7 @@ demo: $(VENV)/demo.stamp
 	$(VENV)/bin/hammingway demo --out demo
 
 test: $(VENV)/test.stamp
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 lint: $(VENV)/test.stamp
 	$(VENV)/bin/ruff check .
