@@ -49,9 +49,10 @@ def ours(records: Sequence[Record]) -> Iterator[Line]:
     """Return a line a hasher, width and ranking, over its seeds."""
     groups: dict[tuple[str, int], list[Record]] = {}
     for record in records:
-        groups.setdefault((record.spec.hasher.label, record.spec.n_bits), []).append(record)
+        if record.costs is not None:
+            groups.setdefault((record.spec.hasher.label, record.spec.n_bits), []).append(record)
     for (label, n_bits), runs in groups.items():
-        costs = [run.costs for run in runs if run.costs is not None]
+        costs = [run.costs for run in runs]
         rankings = {"symmetric": [run.quality for run in runs]}
         for ranking in runs[0].rankings:
             rankings[ranking] = [run.rankings[ranking].quality for run in runs]
